@@ -1,0 +1,1 @@
+//! What an intent becomes: order, apply, reads.

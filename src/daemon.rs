@@ -1,0 +1,1 @@
+//! The running daemon: what `serve` puts together.

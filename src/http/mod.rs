@@ -1,0 +1,1 @@
+//! Routes, credentials, listeners, JSON bodies, and the one table from outcome to status.

@@ -1,0 +1,3 @@
+//! Entry point; the library does the work.
+
+fn main() {}

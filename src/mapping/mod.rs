@@ -1,0 +1,1 @@
+//! Translation both ways between resources and entries. Pure.
