@@ -97,7 +97,9 @@ impl Projection {
         if !self.shows_any(path, attribute.map_or(Returned::Default, |it| it.returned)) {
             return None;
         }
-        let Some(attribute) = attribute.filter(|it| it.is_complex()) else { return Some(value) };
+        let Some(attribute) = attribute.filter(|it| it.is_complex() && !self.shows_whole(path, it)) else {
+            return Some(value);
+        };
         match value {
             Value::Array(elements) if elements.is_empty() => Some(Value::Array(elements)),
             Value::Array(elements) => {
@@ -107,6 +109,14 @@ impl Projection {
             }
             single => self.show_parts(single, path, attribute),
         }
+    }
+
+    // Spares a large group a look at every part of every member.
+    fn shows_whole(&self, path: &AttributePath, attribute: &Attribute) -> bool {
+        let is_plain = |sub: &Attribute| matches!(sub.returned, Returned::Default | Returned::Always);
+        attribute.sub_attributes.iter().all(is_plain)
+            && self.attributes.as_ref().is_none_or(|list| cover(list, path) == Cover::Whole)
+            && cover(&self.excluded, path) == Cover::Nothing
     }
 
     fn show_parts(&self, value: Value, path: &AttributePath, attribute: &Attribute) -> Option<Value> {
