@@ -148,13 +148,16 @@ pub fn schemas(schemas: &[ResourceSchema], base: &str) -> Vec<Value> {
 /// A `ListResponse` (RFC 7644 section 3.4.2) of one page, out of `total` resources.
 #[must_use]
 pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) -> Value {
-    json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": total,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:ListResponse"]);
+    let shown = resources.len();
+    // Put together by hand: the macro would copy every resource.
+    Value::Object(Map::from_iter([
+        ("schemas".to_owned(), schemas),
+        ("totalResults".to_owned(), total.into()),
+        ("startIndex".to_owned(), start_index.into()),
+        ("itemsPerPage".to_owned(), shown.into()),
+        ("Resources".to_owned(), Value::Array(resources)),
+    ]))
 }
 
 /// The body of an error (RFC 7644 section 3.12), whose status is a text.

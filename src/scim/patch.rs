@@ -90,8 +90,8 @@ impl Patch {
     /// operations that were made in another way.
     pub fn apply(&self, resource: &Resource, schema: &ResourceSchema) -> Result<Resource, Fault> {
         let mut changed = resource.clone();
-        for (index, operation) in self.operations.iter().enumerate() {
-            apply::operation(&mut changed, operation, schema).map_err(|fault| numbered(index + 1, &fault))?;
+        for operation in &self.operations {
+            apply::operation(&mut changed, operation, schema)?;
         }
         Ok(changed)
     }

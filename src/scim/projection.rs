@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::fault::Fault;
 use super::path::{AttributePath, Named, named};
 use super::resource::Resource;
-use super::schema::{Attribute, Namespace, ResourceSchema, Returned};
+use super::schema::{Attribute, Namespace, ResourceSchema, Returned, Schema};
 
 /// Which attributes an answer shows. The default is everything that is shown by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,23 +62,17 @@ impl Projection {
     pub fn apply(&self, resource: Resource, schema: &ResourceSchema) -> Resource {
         let mut shown = Map::new();
         for (key, value) in resource.into_map() {
-            match (schema.core_attribute(&key), schema.namespace(&key), value) {
-                (None, Some(Namespace::Extension(extension)), Value::Object(block)) => {
-                    let find = |name: &str| extension.attribute(name);
-                    let mut kept = Map::new();
-                    for (name, value) in block {
-                        let path = AttributePath { schema: Some(key.clone()), attribute: name, sub: None };
-                        if let Some(value) = self.show(value, &path, find(&path.attribute)) {
-                            kept.insert(path.attribute, value);
-                        }
-                    }
-                    if !kept.is_empty() {
-                        shown.insert(key, Value::Object(kept));
+            let extension = if key.contains(':') { schema.namespace(&key) } else { None };
+            match (extension, value) {
+                (Some(Namespace::Extension(extension)), Value::Object(block)) => {
+                    let block = self.show_block(block, extension);
+                    if !block.is_empty() {
+                        shown.insert(key, Value::Object(block));
                     }
                 }
-                (attribute, _, value) => {
+                (_, value) => {
                     let path = AttributePath { schema: None, attribute: key, sub: None };
-                    if let Some(value) = self.show(value, &path, attribute) {
+                    if let Some(value) = self.show(value, &path, schema.core_attribute(&path.attribute)) {
                         shown.insert(path.attribute, value);
                     }
                 }
@@ -87,12 +81,25 @@ impl Projection {
         Resource::from_map(shown)
     }
 
+    fn show_block(&self, block: Map<String, Value>, extension: &Schema) -> Map<String, Value> {
+        let mut shown = Map::new();
+        for (name, value) in block {
+            let path = AttributePath { schema: Some(extension.id.clone()), attribute: name, sub: None };
+            if let Some(value) = self.show(value, &path, extension.attribute(&path.attribute)) {
+                shown.insert(path.attribute, value);
+            }
+        }
+        shown
+    }
+
     /// What is shown of the value of one attribute.
     fn show(&self, value: Value, path: &AttributePath, attribute: Option<&Attribute>) -> Option<Value> {
         if !self.shows_any(path, attribute.map_or(Returned::Default, |it| it.returned)) {
             return None;
         }
-        let Some(attribute) = attribute.filter(|it| it.is_complex()) else { return Some(value) };
+        let Some(attribute) = attribute.filter(|it| it.is_complex() && !self.shows_whole(path, it)) else {
+            return Some(value);
+        };
         match value {
             Value::Array(elements) if elements.is_empty() => Some(Value::Array(elements)),
             Value::Array(elements) => {
@@ -102,6 +109,14 @@ impl Projection {
             }
             single => self.show_parts(single, path, attribute),
         }
+    }
+
+    // Spares a large group a look at every part of every member.
+    fn shows_whole(&self, path: &AttributePath, attribute: &Attribute) -> bool {
+        let is_plain = |sub: &Attribute| matches!(sub.returned, Returned::Default | Returned::Always);
+        attribute.sub_attributes.iter().all(is_plain)
+            && self.attributes.as_ref().is_none_or(|list| cover(list, path) == Cover::Whole)
+            && cover(&self.excluded, path) == Cover::Nothing
     }
 
     fn show_parts(&self, value: Value, path: &AttributePath, attribute: &Attribute) -> Option<Value> {
