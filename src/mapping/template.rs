@@ -5,7 +5,8 @@
 //! core attribute has it), and everything as `resource`, which reaches other extensions:
 //! `resource["urn:example:hr:2.0:User"].role`. What a resource lacks renders as nothing.
 
-pub mod ascii;
+mod ascii;
+pub mod dn;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateFault> {
         let source: Arc<str> = text.into();
         if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
-            return Ok(Self { source, environment: None, roots: [].into(), attributes: [].into() });
+            return Ok(Self::literal(text));
         }
         let fault = |error: &minijinja::Error| TemplateFault { message: describe(error), span: span_of(error, text) };
         let mut environment = environment();
@@ -99,6 +100,12 @@ impl Template {
         }
         environment.set_debug(false);
         Ok(Self { source, environment: Some(Arc::new(environment)), roots, attributes })
+    }
+
+    /// A template that renders as `text`, whatever stands in it.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        Self { source: text.into(), environment: None, roots: [].into(), attributes: [].into() }
     }
 
     /// The text it was parsed from.

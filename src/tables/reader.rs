@@ -1,6 +1,7 @@
 //! Walks a table and notes everything that is wrong with it.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::diagnostic::{Findings, Spot};
@@ -81,6 +82,23 @@ impl<'a> TableReader<'a> {
             return Some(Located { value: number?, spot: node.spot.clone() });
         }
         self.optional(key)
+    }
+
+    /// A text that `parse` turns into something else; its reason for refusing is reported together with `help`.
+    pub fn parsed<T, E: Display>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        help: &str,
+    ) -> Option<Located<T>> {
+        let text = self.optional::<String>(key)?;
+        match parse(&text) {
+            Ok(value) => Some(Located { value, spot: text.spot }),
+            Err(reason) => {
+                self.findings.report(&text.spot, reason.to_string(), Some(help.to_owned()).filter(|h| !h.is_empty()));
+                None
+            }
+        }
     }
 
     /// One of a few words.
