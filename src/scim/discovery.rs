@@ -1,0 +1,171 @@
+//! What the discovery endpoints and the envelopes of answers look like (RFC 7644 sections 3.4.2, 3.12 and 4).
+
+use serde_json::{Map, Value, json};
+
+use super::fault::FaultKind;
+use super::schema::{ResourceKind, ResourceSchema};
+use super::standard::{self, RESOURCE_TYPE_URN, SERVICE_PROVIDER_CONFIG_URN};
+
+const OKTA_URN: &str = "urn:okta:schemas:scim:providerconfig:1.0";
+
+// All that the agent of Okta needs to hear to send users and groups.
+const OKTA_CAPABILITIES: [&str; 9] = [
+    "GROUP_PUSH",
+    "IMPORT_NEW_USERS",
+    "IMPORT_PROFILE_UPDATES",
+    "PUSH_NEW_USERS",
+    "PUSH_PASSWORD_UPDATES",
+    "PUSH_PENDING_USERS",
+    "PUSH_PROFILE_UPDATES",
+    "PUSH_USER_DEACTIVATION",
+    "REACTIVATE_USERS",
+];
+
+/// What a tenant can do (RFC 7643 section 5).
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Debug, Default)]
+pub struct Features {
+    /// PATCH is understood.
+    pub patch: bool,
+    /// Bulk requests are understood.
+    pub bulk: bool,
+    /// The most operations in one bulk request.
+    pub bulk_max_operations: usize,
+    /// The largest bulk request, in bytes.
+    pub bulk_max_payload: usize,
+    /// The most resources in one answer.
+    pub filter_max_results: usize,
+    /// A password in a request is set.
+    pub change_password: bool,
+    /// Listings can be sorted.
+    pub sort: bool,
+    /// Entity tags are understood.
+    pub etag: bool,
+    /// How clients prove who they are.
+    pub authentication: Vec<AuthenticationScheme>,
+    /// Where people read on.
+    pub documentation_uri: Option<String>,
+}
+
+/// One way to authenticate (RFC 7643 section 5).
+#[derive(Clone, Debug)]
+pub struct AuthenticationScheme {
+    /// `httpbasic`, `oauthbearertoken`, ...
+    pub kind: &'static str,
+    /// The name to show.
+    pub name: String,
+    /// The explanation to show.
+    pub description: String,
+    /// Whether this is the preferred way.
+    pub primary: bool,
+}
+
+/// The answer of `/ServiceProviderConfig`, with nothing but what the RFC lists. `base` is the tenant's base URL, without
+/// a slash at its end.
+#[must_use]
+pub fn service_provider_config(features: &Features, base: &str) -> Value {
+    let schemes: Vec<Value> = features.authentication.iter().map(authentication_scheme).collect();
+    let mut config = json!({
+        "schemas": [SERVICE_PROVIDER_CONFIG_URN],
+        "patch": { "supported": features.patch },
+        "bulk": {
+            "supported": features.bulk,
+            "maxOperations": features.bulk_max_operations,
+            "maxPayloadSize": features.bulk_max_payload,
+        },
+        "filter": { "supported": true, "maxResults": features.filter_max_results },
+        "changePassword": { "supported": features.change_password },
+        "sort": { "supported": features.sort },
+        "etag": { "supported": features.etag },
+        "authenticationSchemes": schemes,
+        "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
+    });
+    if let Some(uri) = &features.documentation_uri {
+        config["documentationUri"] = uri.as_str().into();
+    }
+    config
+}
+
+fn authentication_scheme(scheme: &AuthenticationScheme) -> Value {
+    json!({
+        "type": scheme.kind,
+        "name": scheme.name,
+        "description": scheme.description,
+        "primary": scheme.primary,
+    })
+}
+
+/// The same with the block that Okta's on-premises agent looks for before it sends anything.
+#[must_use]
+pub fn okta_provider_config(features: &Features, base: &str) -> Value {
+    let mut config = service_provider_config(features, base);
+    config["schemas"] = json!([SERVICE_PROVIDER_CONFIG_URN, OKTA_URN]);
+    config[OKTA_URN] = json!({ "userManagementCapabilities": OKTA_CAPABILITIES });
+    config
+}
+
+/// The answers of `/ResourceTypes`, one for each kind of resource that is served.
+#[must_use]
+pub fn resource_types(schemas: &[ResourceSchema], base: &str) -> Vec<Value> {
+    schemas.iter().map(|schema| resource_type(schema, base)).collect()
+}
+
+fn resource_type(schema: &ResourceSchema, base: &str) -> Value {
+    let name = schema.kind.name();
+    let description = match schema.kind {
+        ResourceKind::User => "User accounts",
+        ResourceKind::Group => "Groups of users",
+    };
+    let extensions = schema.extensions.iter().map(|it| json!({ "schema": it.id, "required": false }));
+    json!({
+        "schemas": [RESOURCE_TYPE_URN],
+        "id": name,
+        "name": name,
+        "description": description,
+        "endpoint": format!("/{}", schema.kind.endpoint()),
+        "schema": schema.core.id,
+        "schemaExtensions": extensions.collect::<Vec<_>>(),
+        "meta": { "resourceType": "ResourceType", "location": format!("{base}/ResourceTypes/{name}") },
+    })
+}
+
+/// The answers of `/Schemas`: those of the resources, each once, and those of the discovery resources themselves.
+#[must_use]
+pub fn schemas(schemas: &[ResourceSchema], base: &str) -> Vec<Value> {
+    let own = [standard::service_provider_config(), standard::resource_type(), standard::schema()];
+    let served = schemas.iter().flat_map(|it| std::iter::once(&it.core).chain(&it.extensions));
+    let mut seen: Vec<&str> = Vec::new();
+    let mut shown = Vec::new();
+    for schema in served.chain(&own) {
+        if !seen.contains(&schema.id.as_str()) {
+            seen.push(&schema.id);
+            shown.push(schema.to_json(base));
+        }
+    }
+    shown
+}
+
+/// A `ListResponse` (RFC 7644 section 3.4.2) of one page, out of `total` resources.
+#[must_use]
+pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": total,
+        "startIndex": start_index,
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    })
+}
+
+/// The body of an error (RFC 7644 section 3.12), whose status is a text.
+#[must_use]
+pub fn error(status: u16, fault: Option<FaultKind>, detail: &str) -> Value {
+    let mut body = Map::new();
+    body.insert("schemas".to_owned(), json!(["urn:ietf:params:scim:api:messages:2.0:Error"]));
+    body.insert("status".to_owned(), status.to_string().into());
+    if let Some(kind) = fault {
+        body.insert("scimType".to_owned(), kind.scim_type().into());
+    }
+    body.insert("detail".to_owned(), detail.into());
+    Value::Object(body)
+}

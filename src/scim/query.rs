@@ -1,0 +1,164 @@
+//! What a listing asks for (RFC 7644 sections 3.4.2 and 3.4.3).
+
+use serde_json::Value;
+
+use super::fault::{Fault, FaultKind};
+use super::filter::Filter;
+use super::path::AttributePath;
+use super::projection::Projection;
+use super::resource::intake::kind_of;
+use super::schema::ResourceSchema;
+use super::text::quoted;
+
+/// In which direction a listing is sorted.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortOrder {
+    #[default]
+    Ascending,
+    Descending,
+}
+
+/// What a listing asks for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Which resources; all of them without a filter.
+    pub filter: Option<Filter>,
+    /// The attribute to sort by.
+    pub sort_by: Option<AttributePath>,
+    /// In which direction to sort.
+    pub sort_order: SortOrder,
+    /// The number of the first resource of the page, from 1.
+    pub start_index: usize,
+    /// The most resources on the page; 0 asks for the total alone.
+    pub count: Option<usize>,
+    /// Which attributes to show.
+    pub projection: Projection,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            filter: None,
+            sort_by: None,
+            sort_order: SortOrder::Ascending,
+            start_index: 1,
+            count: None,
+            projection: Projection::default(),
+        }
+    }
+}
+
+/// The parameters as text, before they are understood.
+#[derive(Default)]
+struct Raw {
+    filter: Option<String>,
+    sort_by: Option<String>,
+    sort_order: Option<String>,
+    start_index: Option<String>,
+    count: Option<String>,
+    attributes: Option<String>,
+    excluded_attributes: Option<String>,
+}
+
+impl Query {
+    /// Reads the parameters of a query string, already decoded. Names come in any case; unknown ones are ignored, and
+    /// of one that is there twice the last counts.
+    ///
+    /// # Errors
+    /// [`FaultKind::InvalidFilter`] for the filter, [`FaultKind::InvalidPath`] for a malformed attribute name,
+    /// [`FaultKind::InvalidValue`] for the rest.
+    pub fn from_pairs<'a>(
+        pairs: impl Iterator<Item = (&'a str, &'a str)>,
+        schema: &ResourceSchema,
+    ) -> Result<Self, Fault> {
+        let mut raw = Raw::default();
+        for (name, value) in pairs {
+            if let Some(field) = raw.field(name) {
+                *field = Some(value.to_owned());
+            }
+        }
+        raw.understand(schema)
+    }
+
+    /// Reads the body of a `POST .search` (RFC 7644 section 3.4.3). Its `schemas` are not looked at.
+    ///
+    /// # Errors
+    /// [`FaultKind::InvalidSyntax`] if the body is no object; otherwise as [`Self::from_pairs`].
+    pub fn from_search_request(body: Value, schema: &ResourceSchema) -> Result<Self, Fault> {
+        let Value::Object(members) = body else {
+            let detail = format!("The body of a search must be a JSON object, not {}.", kind_of(&body));
+            return Err(Fault::new(FaultKind::InvalidSyntax, detail));
+        };
+        let mut raw = Raw::default();
+        for (name, value) in members {
+            if let Some(field) = raw.field(&name) {
+                *field = parameter(&name, value)?;
+            }
+        }
+        raw.understand(schema)
+    }
+}
+
+fn parameter(name: &str, value: Value) -> Result<Option<String>, Fault> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            items.map(|items| Some(items.join(","))).ok_or_else(|| invalid(name, "must be a list of texts"))
+        }
+        other => Err(invalid(name, &format!("cannot be {}", kind_of(&other)))),
+    }
+}
+
+fn invalid(name: &str, why: &str) -> Fault {
+    Fault::new(FaultKind::InvalidValue, format!("The parameter {name} {why}."))
+}
+
+impl Raw {
+    fn field(&mut self, name: &str) -> Option<&mut Option<String>> {
+        let fields = [
+            ("filter", &mut self.filter),
+            ("sortBy", &mut self.sort_by),
+            ("sortOrder", &mut self.sort_order),
+            ("startIndex", &mut self.start_index),
+            ("count", &mut self.count),
+            ("attributes", &mut self.attributes),
+            ("excludedAttributes", &mut self.excluded_attributes),
+        ];
+        fields.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, field)| field)
+    }
+
+    fn understand(self, schema: &ResourceSchema) -> Result<Query, Fault> {
+        let filter = self.filter.map(|text| Filter::parse(&text, schema)).transpose()?;
+        let sort_by = self.sort_by.filter(|text| !text.trim().is_empty());
+        let start_index = self.start_index.map(|text| number("startIndex", &text)).transpose()?;
+        let count = self.count.map(|text| number("count", &text)).transpose()?;
+        Ok(Query {
+            filter,
+            sort_by: sort_by.map(|text| AttributePath::parse(&text, schema)).transpose()?,
+            sort_order: self.sort_order.map_or(Ok(SortOrder::Ascending), |text| sort_order(&text))?,
+            start_index: start_index.unwrap_or(1).max(1),
+            count,
+            projection: Projection::new(self.attributes.as_deref(), self.excluded_attributes.as_deref(), schema)?,
+        })
+    }
+}
+
+/// A whole number, of which all below zero are zero.
+fn number(name: &str, text: &str) -> Result<usize, Fault> {
+    let number: i64 =
+        text.trim().parse().map_err(|_| invalid(name, &format!("must be a whole number, not {}", quoted(text))))?;
+    Ok(usize::try_from(number.max(0)).unwrap_or(usize::MAX))
+}
+
+fn sort_order(text: &str) -> Result<SortOrder, Fault> {
+    match text.trim() {
+        "" => Ok(SortOrder::Ascending),
+        text if text.eq_ignore_ascii_case("ascending") => Ok(SortOrder::Ascending),
+        text if text.eq_ignore_ascii_case("descending") => Ok(SortOrder::Descending),
+        other => Err(invalid("sortOrder", &format!("must be ascending or descending, not {}", quoted(other)))),
+    }
+}

@@ -1,0 +1,177 @@
+//! One SCIM resource as a value (RFC 7643 section 3).
+
+use serde_json::{Map, Value};
+
+use super::path::AttributePath;
+use super::schema::ResourceSchema;
+
+pub(super) mod elements;
+pub(super) mod intake;
+
+/// The attributes of a resource in canonical spelling; those of an extension stand under its URN.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Resource(Map<String, Value>);
+
+impl Resource {
+    /// A resource without attributes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A resource from attributes that are known to be valid and in canonical spelling.
+    #[must_use]
+    pub const fn from_map(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+
+    /// The attributes.
+    #[must_use]
+    pub const fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The attributes, to be changed with care.
+    pub const fn as_map_mut(&mut self) -> &mut Map<String, Value> {
+        &mut self.0
+    }
+
+    /// The attributes, taken out.
+    #[must_use]
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
+    /// The value that a canonical path names. None for a sub-attribute of a multi-valued attribute: see
+    /// [`Self::values`].
+    #[must_use]
+    pub fn get(&self, path: &AttributePath) -> Option<&Value> {
+        let top = self.top(path)?;
+        path.sub.as_ref().map_or(Some(top), |sub| top.as_object()?.get(sub))
+    }
+
+    /// Every value that a canonical path names: the elements of a multi-valued attribute one by one, or what its
+    /// elements hold under the sub-attribute.
+    #[must_use]
+    pub fn values<'a>(&'a self, path: &AttributePath) -> Vec<&'a Value> {
+        let mut values = Vec::new();
+        self.any_value(path, &mut |value| {
+            values.push(value);
+            false
+        });
+        values
+    }
+
+    /// Whether one of the values that a canonical path names passes the test.
+    pub(super) fn any_value<'a>(&'a self, path: &AttributePath, test: &mut dyn FnMut(&'a Value) -> bool) -> bool {
+        let Some(top) = self.top(path) else { return false };
+        let mut part = |value: &'a Value| match &path.sub {
+            None => test(value),
+            Some(sub) => value.as_object().and_then(|members| members.get(sub)).is_some_and(&mut *test),
+        };
+        match top {
+            Value::Array(elements) => elements.iter().any(part),
+            single => part(single),
+        }
+    }
+
+    /// The text that a canonical path names. None if there is none or it is no text.
+    #[must_use]
+    pub fn text(&self, path: &AttributePath) -> Option<&str> {
+        self.get(path)?.as_str()
+    }
+
+    /// Gives the attribute that a canonical path names this value; null removes it. A sub-attribute of a multi-valued
+    /// attribute is set in every element.
+    pub fn set(&mut self, path: &AttributePath, value: Value) {
+        if value.is_null() {
+            return self.remove(path);
+        }
+        let Some(block) = self.block(path.schema.as_deref()) else { return };
+        let Some(sub) = &path.sub else {
+            block.insert(path.attribute.clone(), value);
+            return;
+        };
+        let parent = block.entry(path.attribute.as_str()).or_insert_with(|| Value::Object(Map::new()));
+        match parent {
+            Value::Object(members) => {
+                members.insert(sub.clone(), value);
+            }
+            Value::Array(elements) => {
+                for members in elements.iter_mut().filter_map(Value::as_object_mut) {
+                    members.insert(sub.clone(), value.clone());
+                }
+            }
+            other => *other = Value::Object(Map::from_iter([(sub.clone(), value)])),
+        }
+    }
+
+    /// Removes what a canonical path names, and what is empty without it.
+    pub fn remove(&mut self, path: &AttributePath) {
+        match &path.schema {
+            None => remove_from(&mut self.0, path),
+            Some(urn) => {
+                if let Some(block) = self.0.get_mut(urn).and_then(Value::as_object_mut) {
+                    remove_from(block, path);
+                    if block.is_empty() {
+                        self.0.shift_remove(urn);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes down in `schemas` which schemas the resource makes use of (RFC 7643 section 3).
+    pub fn set_schemas(&mut self, schema: &ResourceSchema) {
+        let used = schema.extensions.iter().map(|it| &it.id).filter(|id| self.0.contains_key(id.as_str()));
+        let urns = std::iter::once(&schema.core.id).chain(used).map(|id| Value::from(id.as_str())).collect();
+        // First, where people look for it.
+        self.0.shift_insert(0, "schemas".to_owned(), urns);
+    }
+
+    fn top(&self, path: &AttributePath) -> Option<&Value> {
+        match &path.schema {
+            None => self.0.get(&path.attribute),
+            Some(urn) => self.0.get(urn)?.as_object()?.get(&path.attribute),
+        }
+    }
+
+    pub(super) fn top_mut(&mut self, path: &AttributePath) -> Option<&mut Value> {
+        match &path.schema {
+            None => self.0.get_mut(&path.attribute),
+            Some(urn) => self.0.get_mut(urn)?.as_object_mut()?.get_mut(&path.attribute),
+        }
+    }
+
+    /// The attributes under a URN, which are created where there are none.
+    fn block(&mut self, urn: Option<&str>) -> Option<&mut Map<String, Value>> {
+        let Some(urn) = urn else { return Some(&mut self.0) };
+        let block = self.0.entry(urn).or_insert(Value::Null);
+        if !block.is_object() {
+            *block = Value::Object(Map::new());
+        }
+        block.as_object_mut()
+    }
+}
+
+fn remove_from(block: &mut Map<String, Value>, path: &AttributePath) {
+    let Some(sub) = &path.sub else {
+        block.shift_remove(&path.attribute);
+        return;
+    };
+    match block.get_mut(&path.attribute) {
+        Some(Value::Object(members)) => {
+            members.shift_remove(sub);
+            if members.is_empty() {
+                block.shift_remove(&path.attribute);
+            }
+        }
+        Some(Value::Array(elements)) => {
+            for members in elements.iter_mut().filter_map(Value::as_object_mut) {
+                members.shift_remove(sub);
+            }
+        }
+        _ => {}
+    }
+}
