@@ -128,9 +128,10 @@ fn custom(path: AttributePath, filter: Option<&Filter>, schema: &ResourceSchema)
         return Err((format!("`{}` is an attribute of your own and has no parts", path.attribute), help));
     }
     let siblings = schema.extensions.iter().find(|extension| extension.id == *urn);
-    let slip = siblings.into_iter().flat_map(|extension| &extension.attributes).find(|known| {
-        strsim::damerau_levenshtein(&known.name.to_lowercase(), &path.attribute.to_lowercase()) == 1
-    });
+    let slip = siblings
+        .into_iter()
+        .flat_map(|extension| &extension.attributes)
+        .find(|known| strsim::damerau_levenshtein(&known.name.to_lowercase(), &path.attribute.to_lowercase()) == 1);
     if let Some(known) = slip {
         let help = format!("did you mean `{urn}:{}`?", known.name);
         return Err((format!("`{}` differs from `{}` by one letter", path.attribute, known.name), help));
@@ -167,5 +168,8 @@ fn is_urn(text: &str) -> bool {
     let rest = parts.next().unwrap_or_default();
     let namespace_fits = (2..=32).contains(&namespace.len())
         && namespace.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    scheme.eq_ignore_ascii_case("urn") && namespace_fits && !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic())
+    scheme.eq_ignore_ascii_case("urn")
+        && namespace_fits
+        && !rest.is_empty()
+        && rest.bytes().all(|b| b.is_ascii_graphic())
 }
