@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod cases;
 mod docs;
 mod harness_slapd;
 mod okta_lifecycle;
