@@ -1,5 +1,7 @@
 //! Bringing operations into normal form: one attribute each, with a value in the type of that attribute.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::{Op, Operation};
@@ -26,6 +28,25 @@ pub(super) fn operation(operation: Operation, schema: &ResourceSchema, out: &mut
         Some(PatchPath::Extension(urn)) => normalizer.block(urn, value),
         Some(PatchPath::Attribute { path, filter }) => normalizer.attribute(path, filter, value, NamedBy::Path),
     }
+}
+
+/// Appends an operation, or if it was made by hand its normal form.
+pub(super) fn operation_again<'o>(
+    given: &'o Operation,
+    schema: &ResourceSchema,
+    out: &mut Vec<Cow<'o, Operation>>,
+) -> Result<(), Fault> {
+    match (&given.path, given.op) {
+        (Some(PatchPath::Attribute { .. }), _) | (Some(PatchPath::Extension(_)), Op::Remove) => {
+            out.push(Cow::Borrowed(given));
+        }
+        _ => {
+            let mut parts = Vec::new();
+            operation(given.clone(), schema, &mut parts)?;
+            out.extend(parts.into_iter().map(Cow::Owned));
+        }
+    }
+    Ok(())
 }
 
 struct Normalizer<'a> {
