@@ -2,26 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use super::{Op, Operation, normal};
+use super::{Op, Operation};
 use crate::scim::fault::{Fault, FaultKind};
 use crate::scim::filter::{Filter, Literal};
 use crate::scim::path::{AttributePath, PatchPath};
 use crate::scim::resource::{Resource, elements};
 use crate::scim::schema::{Attribute, AttributeType, Mutability, ResourceSchema};
 
-/// Carries out one operation. What a failure leaves behind is good for nothing.
+/// Carries out one operation in normal form. What a failure leaves behind is good for nothing.
 pub(super) fn operation(resource: &mut Resource, operation: &Operation, schema: &ResourceSchema) -> Result<(), Fault> {
-    match (&operation.path, operation.op) {
-        (Some(PatchPath::Extension(urn)), Op::Remove) => {
+    match &operation.path {
+        None => Ok(()),
+        Some(PatchPath::Extension(urn)) => {
             resource.as_map_mut().shift_remove(urn);
             Ok(())
         }
-        (None | Some(PatchPath::Extension(_)), _) => {
-            let mut parts = Vec::new();
-            normal::operation(operation.clone(), schema, &mut parts)?;
-            parts.iter().try_for_each(|part| self::operation(resource, part, schema))
-        }
-        (Some(PatchPath::Attribute { path, filter }), op) => {
+        Some(PatchPath::Attribute { path, filter }) => {
             let Some(top) = schema.top(path) else { return Ok(()) };
             let sub = match &path.sub {
                 None => None,
@@ -30,8 +26,21 @@ pub(super) fn operation(resource: &mut Resource, operation: &Operation, schema: 
                     found => found,
                 },
             };
-            let change = Change { op, path, top, sub, value: operation.value.as_ref() };
+            let change = Change { op: operation.op, path, top, sub, value: operation.value.as_ref() };
             if top.multi_valued { change.on_list(resource, filter.as_ref()) } else { change.on_single(resource) }
+        }
+    }
+}
+
+/// Removes what an operation has left without a value. It is done after the last one, because a client may set the
+/// type of a new element before its value.
+pub(super) fn sweep(resource: &mut Resource, operation: &Operation, schema: &ResourceSchema) {
+    let Some(PatchPath::Attribute { path, .. }) = &operation.path else { return };
+    let Some(top) = schema.top(path) else { return };
+    if let Some(Value::Array(list)) = resource.top_mut(path) {
+        list.retain(|element| !elements::is_hollow(element, top));
+        if list.is_empty() {
+            resource.remove(&path.without_sub());
         }
     }
 }
@@ -108,7 +117,7 @@ impl<'a> Change<'a> {
     /// A sub-attribute of a multi-valued attribute, without a word about which element: the only one, or the primary.
     fn unnamed_element(self, list: &mut Vec<Value>, sub: &Attribute) -> Result<(), Fault> {
         let Some(value) = self.wanted() else {
-            self.drop_part(list, sub, |_| true);
+            Self::drop_part(list, sub, |_| true);
             return Ok(());
         };
         let at = match list.len() {
@@ -135,7 +144,7 @@ impl<'a> Change<'a> {
         let Some(value) = self.wanted() else {
             match self.sub {
                 None => list.retain(|element| !is_found(element)),
-                Some(sub) => self.drop_part(list, sub, is_found),
+                Some(sub) => Self::drop_part(list, sub, is_found),
             }
             return Ok(());
         };
@@ -186,20 +195,16 @@ impl<'a> Change<'a> {
         Ok(parts.into_iter().map(|(name, literal)| (name.to_owned(), literal.to_value())).collect())
     }
 
-    /// Removes a sub-attribute from some elements, and those elements of which nothing is left.
-    fn drop_part(self, list: &mut Vec<Value>, sub: &Attribute, is_found: impl Fn(&Value) -> bool) {
-        list.retain_mut(|element| {
-            if !is_found(element) {
-                return true;
-            }
+    /// Removes a sub-attribute from some elements.
+    fn drop_part(list: &mut [Value], sub: &Attribute, is_found: impl Fn(&Value) -> bool) {
+        for element in list.iter_mut().filter(|element| is_found(element)) {
             if let Value::Object(members) = element {
                 members.shift_remove(&sub.name);
                 if sub.name == "value" {
                     elements::forget_derived(members);
                 }
             }
-            !elements::is_hollow(element, self.top)
-        });
+        }
     }
 
     fn assign(self, members: &mut Map<String, Value>, sub: &Attribute, value: &Value) -> Result<(), Fault> {
