@@ -92,7 +92,7 @@ impl ResourceMapping {
                 Ok(Compiled { filter: LdapFilter::Or(parts.into_iter().map(|part| part.filter).collect()), exact })
             }
             Filter::Not(inner) => Ok(negated(self.compile(inner, terms)?)),
-            Filter::Present(path) => self.compile_present(path, terms),
+            Filter::Present(path) => self.compile_present(path),
             Filter::Compare { path, op, value } => self.compile_comparison(path, *op, value, terms),
             Filter::Complex { path, filter } => self.compile_complex(path, filter, terms),
         }
@@ -106,8 +106,8 @@ impl ResourceMapping {
         terms: Terms<'_>,
     ) -> Result<Compiled, Fault> {
         match (op, value) {
-            (Comparison::Eq, Literal::Null) => return Ok(negated(self.compile_present(path, terms)?)),
-            (Comparison::Ne, Literal::Null) => return self.compile_present(path, terms),
+            (Comparison::Eq, Literal::Null) => return Ok(negated(self.compile_present(path)?)),
+            (Comparison::Ne, Literal::Null) => return self.compile_present(path),
             (Comparison::Ne, _) => {
                 return Ok(negated(self.compile_comparison(path, Comparison::Eq, value, terms)?));
             }
@@ -122,6 +122,9 @@ impl ResourceMapping {
         let rows: Vec<&Row> = self.reading_rows(path).collect();
         if rows.is_empty() {
             return self.unmapped(path);
+        }
+        if path.sub.as_deref().is_some_and(is_marker) {
+            return Ok(Compiled::wider(any_of(rows.into_iter().map(presence).collect()).filter));
         }
         let parts: Vec<Compiled> = rows.iter().map(|row| self.compile_row(row, op, value, terms)).collect();
         Ok(any_of(parts))
@@ -172,7 +175,7 @@ impl ResourceMapping {
         }
     }
 
-    fn compile_present(&self, path: &AttributePath, terms: Terms<'_>) -> Result<Compiled, Fault> {
+    fn compile_present(&self, path: &AttributePath) -> Result<Compiled, Fault> {
         let always = path.schema.is_none()
             && (matches!(path.attribute.as_str(), "id" | "meta" | "schemas")
                 || (path.attribute == "active" && self.disable.is_some()));
@@ -186,7 +189,7 @@ impl ResourceMapping {
         if rows.is_empty() {
             return self.unmapped(path);
         }
-        Ok(any_of(rows.iter().map(|row| presence(row, terms)).collect()))
+        Ok(any_of(rows.iter().map(presence).collect()))
     }
 
     fn compile_complex(&self, path: &AttributePath, filter: &Filter, terms: Terms<'_>) -> Result<Compiled, Fault> {
@@ -200,11 +203,11 @@ impl ResourceMapping {
         }
         // Conditions on the element as a whole: only an equality on a sub-attribute that a row carries narrows it down.
         let Some(equalities) = filter.simple_equalities() else {
-            let rows = self.reading_rows(path).map(|row| presence(row, terms)).collect();
+            let rows = self.reading_rows(path).map(presence).collect();
             return Ok(Compiled::wider(any_of(rows).filter));
         };
         let mut parts = Vec::new();
-        for (sub, value) in equalities {
+        for (sub, value) in equalities.into_iter().filter(|(sub, _)| !is_marker(sub)) {
             let inner = AttributePath { sub: Some(sub.to_owned()), ..path.clone() };
             let rows: Vec<&Row> = self.reading_rows(&inner).collect();
             if !rows.is_empty() {
@@ -213,7 +216,7 @@ impl ResourceMapping {
             }
         }
         if parts.is_empty() {
-            let rows = self.reading_rows(path).map(|row| presence(row, terms)).collect();
+            let rows = self.reading_rows(path).map(presence).collect();
             return Ok(Compiled::wider(any_of(rows).filter));
         }
         Ok(Compiled::wider(LdapFilter::And(parts.into_iter().map(|part| part.filter).collect())))
@@ -253,7 +256,8 @@ impl ResourceMapping {
             (Comparison::Co | Comparison::Sw | Comparison::Ew, Literal::String(text)) => {
                 substring(row, op, text, answers)
             }
-            _ => presence(row, terms),
+            // LDAP has no order that is SCIM's.
+            _ => Compiled::wider(presence(row).filter),
         };
         // A value that a fallback made up is in the directory and not in the resource, and a row may show a value
         // only while an earlier row has none.
@@ -324,7 +328,7 @@ fn any_of(mut parts: Vec<Compiled>) -> Compiled {
     }
 }
 
-fn presence(row: &Row, _terms: Terms<'_>) -> Compiled {
+fn presence(row: &Row) -> Compiled {
     let present = LdapFilter::Present(row.ldap.clone());
     // A stored value may not show: one that a fallback made up, or one that the codec can't read.
     let exact = row.fallback.is_none() && row.codec == Codec::Text && !has_selector(row) && row.reference.is_none();
@@ -454,3 +458,6 @@ impl Row {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

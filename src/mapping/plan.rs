@@ -276,5 +276,4 @@ fn equal(row: &Row, one: &[u8], other: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -82,13 +82,13 @@ async fn broken_bodies_are_refused_and_change_nothing() {
     ];
     for body in bodies {
         for (method, path) in [(Method::POST, "/Users"), (Method::PUT, path.as_str()), (Method::PATCH, path.as_str())] {
-            let answer = world.scim.send_raw(method.clone(), path, Some(body.as_bytes().to_vec()), &[]).await;
+            let answer = world.scim.send_raw(method.clone(), path, &[], Some(("application/scim+json", body))).await;
             answer.expect_error(400, "invalidSyntax");
         }
     }
     let big = format!(r#"{{"userName": "{}"}}"#, "x".repeat(10_000_000));
     for (method, path) in [(Method::POST, "/Users"), (Method::PUT, path.as_str()), (Method::PATCH, path.as_str())] {
-        let answer = world.scim.send_raw(method, path, Some(big.clone().into_bytes()), &[]).await;
+        let answer = world.scim.send_raw(method, path, &[], Some(("application/scim+json", &big))).await;
         answer.expect_error(413, "");
     }
     assert_eq!(world.user("ada").await, before);
@@ -120,7 +120,7 @@ async fn wrong_types_are_refused_by_name_and_change_nothing() {
         assert!(detail.contains(field), "{field} {value}: {detail}");
         world.scim.put(&format!("/Users/{id}"), &user).await.expect_error(400, "invalidValue");
         let replace = patch(&json!([
-            {"op": "replace", "path": "nickName", "value": "changed"},
+            {"op": "replace", "path": "displayName", "value": "changed"},
             {"op": "replace", "path": field, "value": value},
         ]));
         world.scim.patch(&format!("/Users/{id}"), &replace).await.expect_error(400, "invalidValue");

@@ -67,13 +67,13 @@ async fn every_operator_and_every_form_of_filter_finds_exactly_its_users() {
         (r#"userName le "alan""#, &["ada", "alan"]),
         ("title pr", &["ada", "edsger", "Grace", "o'brien*"]),
         ("not (title pr)", &["alan"]),
-        (r#"title eq null"#, &["alan"]),
+        ("title eq null", &["alan"]),
         (r#"not (title eq "Countess")"#, &["alan", "edsger", "Grace", "o'brien*"]),
         (r#"title co "(""#, &["edsger"]),
         (r#"title eq "Tester\\*""#, &["o'brien*"]),
-        (r#"active eq true"#, &["ada", "edsger", "Grace", "o'brien*"]),
+        ("active eq true", &["ada", "edsger", "Grace", "o'brien*"]),
         (r#"active eq "False""#, &["alan"]),
-        (r#"not (active eq true)"#, &["alan"]),
+        ("not (active eq true)", &["alan"]),
         (r#"userName eq "alan" and active eq false"#, &["alan"]),
         (r#"userName eq "ada" and active eq false"#, &[]),
         (r#"title pr and (userName sw "a" or name.familyName eq "hopper")"#, &["ada", "Grace"]),
@@ -113,9 +113,9 @@ async fn a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_
         let answer = world.scim.search("/Users", filter).await;
         answer.expect_error(400, "invalidFilter");
     }
-    let answer = world.scim.search("/Users", r#"profileUrl eq "x""#).await;
+    let answer = world.scim.search("/Users", r#"nickName eq "x""#).await;
     let detail = answer.expect_error(400, "invalidFilter");
-    assert!(detail.contains("profileUrl") && detail.contains("userName"), "{detail}");
+    assert!(detail.contains("nickName") && detail.contains("userName"), "{detail}");
     let deep = format!("{}userName pr{}", "(".repeat(1000), ")".repeat(1000));
     let long = format!(r#"userName eq "{}""#, "x".repeat(100_000));
     for filter in [deep, long] {
