@@ -183,7 +183,7 @@ fn moment(value: &Value) -> Result<Timestamp, String> {
     let parsed = value.as_str().and_then(|text| {
         let text = text.trim();
         // A date and time without a zone is taken as UTC.
-        text.parse().ok().or_else(|| Some(TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok()?))
+        text.parse().ok().or_else(|| TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok())
     });
     parsed.ok_or_else(|| "it must be a date and time such as 2026-12-24T18:00:00Z".to_owned())
 }
