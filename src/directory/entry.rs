@@ -19,6 +19,15 @@ impl Entry {
         Self { dn, attributes: Vec::new() }
     }
 
+    /// An entry as a server sent it: attributes without values, which Active Directory sends beside ranges, go.
+    pub(super) fn from_wire(dn: Dn, mut attributes: Vec<(AttributeName, Vec<Vec<u8>>)>) -> Self {
+        attributes.retain(|(_, values)| !values.is_empty());
+        for (_, values) in &mut attributes {
+            values.sort_unstable();
+        }
+        Self { dn, attributes }
+    }
+
     /// The values of `attribute`, sorted by their bytes; empty when it has none.
     #[must_use]
     pub fn values(&self, attribute: &AttributeName) -> &[Vec<u8>] {

@@ -119,7 +119,7 @@ impl Filter {
             Self::Equal(attribute, value) => write_item(attribute, "=", value, out),
             Self::GreaterOrEqual(attribute, value) => write_item(attribute, ">=", value, out),
             Self::LessOrEqual(attribute, value) => write_item(attribute, "<=", value, out),
-            Self::Present(attribute) => out.extend(["(", attribute.as_str(), "=*)"]),
+            Self::Present(attribute) => out.extend(["(", written(attribute), "=*)"]),
             Self::Substrings { attribute, initial, any, last } => {
                 write_substrings(attribute, initial.as_deref(), any, last.as_deref(), out);
             }
@@ -131,6 +131,11 @@ impl Filter {
     }
 }
 
+/// A range of values is a thing of answers only, and its equals sign would be taken for the filter's.
+fn written(attribute: &AttributeName) -> &str {
+    if attribute.as_str().contains('=') { attribute.base() } else { attribute.as_str() }
+}
+
 fn write_all<'a>(sign: char, parts: impl IntoIterator<Item = &'a Filter>, out: &mut String) {
     out.extend(['(', sign]);
     parts.into_iter().for_each(|part| part.write(out));
@@ -138,7 +143,7 @@ fn write_all<'a>(sign: char, parts: impl IntoIterator<Item = &'a Filter>, out: &
 }
 
 fn write_item(attribute: &AttributeName, sign: &str, value: &[u8], out: &mut String) {
-    out.extend(["(", attribute.as_str(), sign]);
+    out.extend(["(", written(attribute), sign]);
     escape(value, out);
     out.push(')');
 }
@@ -150,7 +155,7 @@ fn write_substrings(
     last: Option<&[u8]>,
     out: &mut String,
 ) {
-    out.extend(["(", attribute.as_str(), "="]);
+    out.extend(["(", written(attribute), "="]);
     escape(initial.unwrap_or_default(), out);
     out.push('*');
     for part in any.iter().filter(|part| !part.is_empty()) {

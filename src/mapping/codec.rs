@@ -123,6 +123,16 @@ impl Codec {
     }
 }
 
+/// The generalized times of the whole seconds before and after a SCIM date and time, for comparing it with stamps that
+/// have no fractions; `None` when `text` is no date and time.
+#[must_use]
+pub fn seconds_around(text: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let at = moment(&Value::from(text)).ok()?;
+    let second = |offset| Timestamp::from_second(at.as_second().checked_add(offset)?).ok();
+    let written = |at| generalized_time(at).into_bytes();
+    Some((written(second(-1)?), written(second(1)?)))
+}
+
 /// Characters that no directory string and no JSON client can do anything with; tab and line ends are fine.
 fn has_control_characters(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))

@@ -5,7 +5,8 @@
 //! core attribute has it), and everything as `resource`, which reaches other extensions:
 //! `resource["urn:example:hr:2.0:User"].role`. What a resource lacks renders as nothing.
 
-pub mod ascii;
+mod ascii;
+pub mod dn;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,8 +15,7 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
 use serde_json::Map;
 
-/// The extension that templates call `enterprise`.
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+use crate::scim::schema::ENTERPRISE_URN as ENTERPRISE;
 
 /// Steps that one rendering may take; a name takes about ten.
 const FUEL: u64 = 20_000;
@@ -35,7 +35,9 @@ pub struct Template {
     source: Arc<str>,
     /// `None`: the text has no expression in it and stands for itself.
     environment: Option<Arc<Environment<'static>>>,
-    roots: Arc<[Arc<str>]>,
+    /// Every word in the text: the names it can read, among others. (What the engine says it reads is incomplete: it
+    /// overlooks a name in front of a slice.)
+    words: Arc<[Arc<str>]>,
     attributes: Arc<[String]>,
 }
 
@@ -68,23 +70,19 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateFault> {
         let source: Arc<str> = text.into();
         if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
-            return Ok(Self { source, environment: None, roots: [].into(), attributes: [].into() });
+            return Ok(Self::literal(text));
         }
         let fault = |error: &minijinja::Error| TemplateFault { message: describe(error), span: span_of(error, text) };
         let mut environment = environment();
         environment.add_template_owned(NAME, text.to_owned()).map_err(|error| fault(&error))?;
         let template = environment.get_template(NAME).map_err(|error| fault(&error))?;
-        let names = |nested| {
-            let mut names: Vec<String> = template.undeclared_variables(nested).into_iter().collect();
-            names.retain(|name| !GLOBALS.contains(&name.split('.').next().unwrap_or(name)));
-            names.sort();
-            names
-        };
-        let roots: Arc<[Arc<str>]> = names(false).into_iter().map(Arc::from).collect();
-        let attributes = names(true).into();
+        let mut attributes: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+        attributes.retain(|name| !GLOBALS.contains(&name.split('.').next().unwrap_or(name)));
+        attributes.sort();
+        let words = words(text);
         // Filters and functions are only looked up when they run: once without values and once with all of them.
-        for sampled in [0, roots.len()] {
-            let context = Value::from_pairs(roots.iter().take(sampled).map(|root| (root.clone(), "x")));
+        for sampled in [0, words.len()] {
+            let context = Value::from_pairs(words.iter().take(sampled).map(|word| (word.clone(), "x")));
             if let Err(error) = template.render(context)
                 && matches!(
                     error.kind(),
@@ -98,7 +96,13 @@ impl Template {
             }
         }
         environment.set_debug(false);
-        Ok(Self { source, environment: Some(Arc::new(environment)), roots, attributes })
+        Ok(Self { source, environment: Some(Arc::new(environment)), words, attributes: attributes.into() })
+    }
+
+    /// A template that renders as `text`, whatever stands in it.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        Self { source: text.into(), environment: None, words: [].into(), attributes: [].into() }
     }
 
     /// The text it was parsed from.
@@ -123,8 +127,9 @@ impl Template {
             let text = self.source.trim();
             return Ok((!text.is_empty()).then(|| text.to_owned()));
         };
-        // Only what the template reads is handed over, not the whole resource.
-        let context = Value::from_pairs(self.roots.iter().map(|root| (root.clone(), value_of(root, resource))));
+        // Only what the template can read is handed over, not the whole resource.
+        let values = self.words.iter().filter_map(|word| Some((word.clone(), value_of(word, resource)?)));
+        let context = Value::from_pairs(values);
         let rendered = environment
             .get_template(NAME)
             .and_then(|template| template.render(context))
@@ -139,21 +144,29 @@ fn environment() -> Environment<'static> {
     environment.set_fuel(Some(FUEL));
     environment.set_debug(true);
     environment.set_formatter(write_value);
-    environment.add_filter("ascii", |text: &str| ascii::ascii(text));
-    environment.add_filter("slug", |text: &str| ascii::slug(text));
+    // A missing value passes through as nothing.
+    environment.add_filter("ascii", |text: Option<String>| ascii::ascii(&text.unwrap_or_default()));
+    environment.add_filter("slug", |text: Option<String>| ascii::slug(&text.unwrap_or_default()));
+    environment.add_filter("without", |text: Option<String>, letters: String| {
+        text.unwrap_or_default().replace(|c| letters.contains(c), "")
+    });
     environment
 }
 
-fn value_of(root: &str, resource: &Map<String, serde_json::Value>) -> Value {
-    let enterprise = || resource.get(ENTERPRISE);
-    match root {
-        "resource" => Value::from(Serde(resource)),
-        "enterprise" => enterprise().map_or(Value::UNDEFINED, |block| Value::from(Serde(block))),
-        name => resource
-            .get(name)
-            .or_else(|| enterprise()?.get(name))
-            .map_or(Value::UNDEFINED, |value| Value::from(Serde(value))),
-    }
+fn words(text: &str) -> Arc<[Arc<str>]> {
+    let mut words: Vec<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    words.sort_unstable();
+    words.dedup();
+    words.into_iter().filter(|word| !word.is_empty()).map(Arc::from).collect()
+}
+
+fn value_of(word: &str, resource: &Map<String, serde_json::Value>) -> Option<Value> {
+    let value = match word {
+        "resource" => return Some(Value::from(Serde(resource))),
+        "enterprise" => resource.get(ENTERPRISE),
+        name => resource.get(name).or_else(|| resource.get(ENTERPRISE)?.get(name)),
+    };
+    value.map(|value| Value::from(Serde(value)))
 }
 
 fn write_value(out: &mut Output, _: &mut State, value: &Value) -> Result<(), minijinja::Error> {
@@ -234,6 +247,8 @@ mod tests {
             ("plain text ", "plain text"),
             ("{{ displayName }}", "Jane  Doe"),
             ("{{ name.familyName | slug }}", "van-der-doe"),
+            ("{{ (userName | without('@.'))[:9] }}", "jdoeexamp"),
+            ("x{{ title | slug }}{{ title | ascii }}{{ title | without('a') }}", "x"),
         ];
         for (text, expected) in cases {
             assert_eq!(render(text).as_deref(), Some(expected), "{text}");

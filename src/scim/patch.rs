@@ -58,7 +58,8 @@ impl Op {
 impl Patch {
     /// Reads the body of a PATCH request. What is left is in normal form: an operation without a path has become one
     /// for each attribute it names; values are in the type of their attribute; to replace by nothing has become to
-    /// remove; what concerns unknown attributes is gone.
+    /// remove; to remove `members[value eq "1"]` has become to remove that value from `members`; additions to the same
+    /// attribute that follow each other are one, and so are removals; what concerns unknown attributes is gone.
     ///
     /// # Errors
     /// [`FaultKind::InvalidSyntax`] if the body has not the form of a PATCH request; [`FaultKind::InvalidPath`],
@@ -90,8 +91,15 @@ impl Patch {
     /// operations that were made in another way.
     pub fn apply(&self, resource: &Resource, schema: &ResourceSchema) -> Result<Resource, Fault> {
         let mut changed = resource.clone();
-        for (index, operation) in self.operations.iter().enumerate() {
-            apply::operation(&mut changed, operation, schema).map_err(|fault| numbered(index + 1, &fault))?;
+        let mut normal = Vec::with_capacity(self.operations.len());
+        for operation in &self.operations {
+            normal::operation_again(operation, schema, &mut normal)?;
+        }
+        for operation in &normal {
+            apply::operation(&mut changed, operation, schema)?;
+        }
+        for operation in &normal {
+            apply::sweep(&mut changed, operation, schema);
         }
         Ok(changed)
     }
@@ -143,3 +151,6 @@ fn syntax(why: &str) -> Fault {
 fn numbered(number: usize, fault: &Fault) -> Fault {
     Fault::new(fault.kind, format!("PATCH operation {number}: {}", fault.detail))
 }
+
+#[cfg(test)]
+mod tests;

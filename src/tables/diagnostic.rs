@@ -174,7 +174,7 @@ impl Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// The mistakes one by one; never empty.
+    /// The mistakes one by one.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
     }
@@ -276,10 +276,10 @@ impl Findings {
         self.all.borrow().is_empty()
     }
 
-    /// `value`, unless something is wrong.
-    pub fn into_result<T>(self, value: T) -> Result<T, Diagnostics> {
+    /// `value`, unless something is wrong. Without a value something is wrong in any case.
+    pub fn into_result<T>(self, value: Option<T>) -> Result<T, Diagnostics> {
         let mut all = self.all.into_inner();
-        if all.is_empty() {
+        if let Some(value) = value.filter(|_| all.is_empty()) {
             return Ok(value);
         }
         // Reading jumps about; people read files from the top.

@@ -1,6 +1,7 @@
 //! Walks a table and notes everything that is wrong with it.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::diagnostic::{Findings, Spot};
@@ -83,28 +84,49 @@ impl<'a> TableReader<'a> {
         self.optional(key)
     }
 
-    /// One of a few words.
-    pub fn choice<T: Clone>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<Located<T>> {
+    /// A text that `parse` turns into something else; its reason for refusing is reported together with `help`.
+    pub fn parsed<T, E: Display>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        help: &str,
+    ) -> Option<Located<T>> {
         let text = self.optional::<String>(key)?;
-        let value = self.one_of(key, &text, choices)?;
-        Some(Located { value, spot: text.spot })
+        match parse(&text) {
+            Ok(value) => Some(Located { value, spot: text.spot }),
+            Err(reason) => {
+                self.findings.report(&text.spot, reason.to_string(), Some(help.to_owned()).filter(|h| !h.is_empty()));
+                None
+            }
+        }
     }
 
-    /// What `text`, the value of `key`, stands for.
-    pub fn one_of<T: Clone>(&self, key: &str, text: &Located<String>, choices: &[(&str, T)]) -> Option<T> {
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text.value) {
-            return Some(value.clone());
-        }
+    /// One of a few words.
+    pub fn choice<T: Clone>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<Located<T>> {
+        self.choice_or(key, choices, "")
+    }
+
+    /// One of a few words; `or` tells, for the help, what else can stand there.
+    pub fn choice_or<T: Clone>(&self, key: &'static str, choices: &[(&str, T)], or: &str) -> Option<Located<T>> {
+        let node = self.node(key)?;
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let help = match nearest(&text.value, &words) {
-            Some(near) => format!("did you mean `{key} = \"{near}\"`? {}", list("it can be", &words)),
-            None => format!("write {}", list("one of", &words)),
+        let Some(text) = String::read(node) else {
+            let message = format!("`{key}` can't be {}", node.value.describe());
+            self.findings.report(&node.spot, message, format!("write {}{or}", list("one of", "\"", &words)));
+            return None;
         };
-        self.findings.report(&text.spot, format!("`{key}` can't be \"{}\"", text.value), help);
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return Some(Located { value: value.clone(), spot: node.spot.clone() });
+        }
+        let help = match nearest(&text, &words) {
+            Some(near) => format!("did you mean \"{near}\"? {}{or}", list("It can be", "\"", &words)),
+            None => format!("write {}{or}", list("one of", "\"", &words)),
+        };
+        self.findings.report(&node.spot, format!("`{key}` can't be \"{text}\""), help);
         None
     }
 
-    /// The table under `key`, or an empty one that stands where this one does.
+    /// The table under `key`.
     pub fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let node = self.node(key)?;
         self.reader_of(node, key, format!("[{key}]"))
@@ -159,7 +181,7 @@ impl<'a> TableReader<'a> {
             }
             let help = match nearest(&key.name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => list("known keys here are", &known),
+                None => list("known keys here are", "`", &known),
             };
             self.findings.report(&key.spot, format!("unknown key `{}` in {}", key.name, self.name), help);
         }
@@ -207,7 +229,7 @@ pub fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     best.filter(|(score, _)| *score >= 0.6).map(|(_, word)| word)
 }
 
-fn list(intro: &str, words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+fn list(intro: &str, quote: &str, words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{quote}{word}{quote}")).collect();
     format!("{intro} {}", quoted.join(", "))
 }

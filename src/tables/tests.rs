@@ -38,7 +38,7 @@ fn read(text: &str) -> Result<(), Diagnostics> {
         tenant.finish();
     }
     root.finish();
-    findings.into_result(())
+    findings.into_result(Some(()))
 }
 
 fn complaint(text: &str) -> String {

@@ -22,6 +22,7 @@ pub struct Config {
     directory: String,
     urls: Vec<String>,
     tenant: String,
+    log: String,
     further: String,
     mapping: Mapping,
     secrets: Vec<String>,
@@ -53,6 +54,7 @@ impl Config {
             directory,
             urls: vec![slapd.tls_url()],
             tenant: String::new(),
+            log: "info".to_owned(),
             further: String::new(),
             mapping: Mapping::File(shipped("mapping/openldap.toml")),
             secrets: vec![password.to_owned()],
@@ -67,6 +69,7 @@ impl Config {
             directory: String::new(),
             urls: Vec::new(),
             tenant: String::new(),
+            log: "info".to_owned(),
             further: String::new(),
             mapping: Mapping::Text(String::new()),
             secrets: Vec::new(),
@@ -115,6 +118,13 @@ impl Config {
         self
     }
 
+    /// Another level of the log than `info`, for instance `trace`.
+    #[must_use]
+    pub fn log(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.log);
+        self
+    }
+
     /// More sections at the end of the file.
     #[must_use]
     pub fn further(mut self, sections: &str) -> Self {
@@ -143,11 +153,11 @@ impl Config {
     }
 
     fn text(&self, mapping: &Path) -> String {
-        let Self { server, directory, tenant, further, .. } = self;
+        let Self { server, directory, tenant, log, further, .. } = self;
         let urls: Vec<String> = self.urls.iter().map(|url| quoted(url)).collect();
         let (urls, mapping) = (urls.join(", "), quoted(&mapping.to_string_lossy()));
         let mut text = format!(
-            "[server]\n{server}\n[directory.corp]\nurls = [{urls}]\n{directory}\n[tenant.okta]\n\
+            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[server]\n{server}\n[directory.corp]\nurls = [{urls}]\n{directory}\n[tenant.okta]\n\
              path = \"/scim/v2\"\ndirectory = \"corp\"\nmapping = {mapping}\n{tenant}\n"
         );
         for credential in [BASIC, BEARER, HEADER] {

@@ -1,9 +1,11 @@
 //! The program under test, as an admin would run it.
 
-use super::{Config, Credential, Keeper, Scim, wait_until};
+use super::{Config, Credential, Keeper, Scim, ports, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -34,6 +36,28 @@ impl Daemon {
     pub fn start_with(binary: impl AsRef<Path>, config: &Config, environment: &[(&str, &str)]) -> Self {
         let mut daemon = Self::prepare(binary, config, environment);
         daemon.launch().unwrap_or_else(|log| panic!("scim2ldap does not start:\n{log}"));
+        daemon
+    }
+
+    /// Has systemd's own tool open the port and hand it over, as a socket unit does. The daemon starts with the first
+    /// connection.
+    pub fn start_by_socket_activation(binary: impl AsRef<Path>, config: &Config) -> Self {
+        let mut daemon = Self::prepare(binary, config, &[]);
+        let address = format!("127.0.0.1:{}", ports::free());
+        let arguments: Vec<OsString> = vec![
+            "-l".into(),
+            address.clone().into(),
+            daemon.binary.clone().into(),
+            "serve".into(),
+            "--config".into(),
+            daemon.configuration.clone().into(),
+        ];
+        let keeper = daemon.keep(Path::new("systemd-socket-activate"), &arguments);
+        let mut knock = None;
+        let outcome = daemon.await_listening(keeper, || {
+            knock = knock.take().or_else(|| TcpStream::connect(&address).ok());
+        });
+        outcome.unwrap_or_else(|log| panic!("scim2ldap does not start by socket activation:\n{log}"));
         daemon
     }
 
@@ -185,11 +209,19 @@ impl Daemon {
 
     /// Err with the log when the daemon ends instead of listening.
     fn launch(&mut self) -> Result<(), String> {
-        self.earlier = self.log_text().lines().count();
         let arguments = ["serve".into(), "--config".into(), self.configuration.clone().into_os_string()];
-        let keeper =
-            Keeper::start(&self.binary, arguments, &self.environment, &self.log_file(), Some(self.folder.path()));
+        let keeper = self.keep(&self.binary.clone(), &arguments);
+        self.await_listening(keeper, || ())
+    }
+
+    fn keep(&mut self, program: &Path, arguments: &[OsString]) -> Keeper {
+        self.earlier = self.log_text().lines().count();
+        Keeper::start(program, arguments, &self.environment, &self.log_file(), Some(self.folder.path()))
+    }
+
+    fn await_listening(&mut self, keeper: Keeper, mut meanwhile: impl FnMut()) -> Result<(), String> {
         let address = wait_until("scim2ldap neither listens nor ends", Duration::from_secs(30), || {
+            meanwhile();
             let running = keeper.running();
             let address = self.log().iter().find_map(listening_address);
             (address.is_some() || !running).then_some(address)

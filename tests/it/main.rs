@@ -1,6 +1,15 @@
 //! The integration tests: the whole daemon against real servers, and the ground they stand on.
 
+// A test that can't go on says so and stops, in its helpers too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod cases;
+mod docs;
 mod harness_slapd;
+mod okta_lifecycle;
+mod okta_spec;
+mod systemd;
+mod world;

@@ -73,6 +73,11 @@ fn a_rule_cannot_break_out_of_its_place() {
 }
 
 #[test]
+fn a_range_of_values_is_left_off() {
+    assert_eq!(Filter::Present(name("member;range=0-1")).to_string(), "(member=*)");
+}
+
+#[test]
 fn a_text_that_is_no_filter_is_refused_with_the_column() {
     for (text, column) in [
         ("", 1),
