@@ -79,7 +79,6 @@ async fn a_new_user_becomes_an_entry_with_what_was_sent_and_nothing_else() {
         ("mail", &[ANN]),
         ("mobile", &["+1 555 0100"]),
         ("title", &["Researcher"]),
-        ("preferredLanguage", &["en-US"]),
         ("departmentNumber", &["Research"]),
     ]);
     assert_eq!(world.raw.entry(&world.dn(ANN)).await.unwrap(), expected);
