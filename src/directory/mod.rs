@@ -1,1 +1,43 @@
-//! The LDAP conversation.
+//! The LDAP conversation: values, connections, controls, fail-over, and what kinds of server do differently.
+//!
+//! The values ([`AttributeName`], [`Dn`], [`Filter`], [`Entry`]) are pure and can only be built valid: nobody else
+//! writes a name or a filter as text. [`Directory`] is the handle to one directory; an operation goes through it to
+//! the pool of connections (`pool`), over one of them (`connection`), and comes back as entries or as a [`Fault`],
+//! whose [`is_transient`](Fault::is_transient) is the only place that decides whether trying again can help.
+//! What kinds of server do differently is data ([`Dialect`]).
+
+mod connection;
+mod decode;
+mod dialect;
+mod dn;
+mod entry;
+mod explain;
+mod fault;
+mod filter;
+mod handle;
+mod health;
+mod name;
+mod operation;
+mod pool;
+mod ranges;
+mod scan;
+mod schema;
+mod server;
+mod settings;
+mod socket;
+mod tls;
+mod url;
+
+pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
+pub use dn::{Dn, InvalidDn, Rdn};
+pub use entry::{Change, Entry, Modification};
+pub use fault::{Fault, FaultKind};
+pub use filter::{Filter, InvalidFilter};
+pub use handle::Directory;
+pub use health::Health;
+pub use name::{AttributeName, InvalidName};
+pub use operation::{ModifyOptions, Scope, Search};
+pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
+pub use server::{ASSERTION, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
+pub use settings::{Bind, Settings, SettingsFault, TrustAnchors};
+pub use url::{InvalidUrl, ServerUrl};

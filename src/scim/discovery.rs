@@ -148,13 +148,16 @@ pub fn schemas(schemas: &[ResourceSchema], base: &str) -> Vec<Value> {
 /// A `ListResponse` (RFC 7644 section 3.4.2) of one page, out of `total` resources.
 #[must_use]
 pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) -> Value {
-    json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": total,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:ListResponse"]);
+    let shown = resources.len();
+    // Put together by hand: the macro would copy every resource.
+    Value::Object(Map::from_iter([
+        ("schemas".to_owned(), schemas),
+        ("totalResults".to_owned(), total.into()),
+        ("startIndex".to_owned(), start_index.into()),
+        ("itemsPerPage".to_owned(), shown.into()),
+        ("Resources".to_owned(), Value::Array(resources)),
+    ]))
 }
 
 /// The body of an error (RFC 7644 section 3.12), whose status is a text.
@@ -168,4 +171,107 @@ pub fn error(status: u16, fault: Option<FaultKind>, detail: &str) -> Value {
     }
     body.insert("detail".to_owned(), detail.into());
     Value::Object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "https://scim.example.com/scim/v2";
+
+    fn features() -> Features {
+        Features {
+            patch: true,
+            filter_max_results: 1000,
+            authentication: vec![AuthenticationScheme {
+                kind: "httpbasic",
+                name: "HTTP Basic".to_owned(),
+                description: "User name and password".to_owned(),
+                primary: true,
+            }],
+            documentation_uri: Some("https://example.com/docs".to_owned()),
+            ..Features::default()
+        }
+    }
+
+    /// Every member must be an attribute of the schema that describes the resource.
+    fn check_members(value: &Value, attributes: &[crate::scim::Attribute]) {
+        for (name, value) in value.as_object().unwrap() {
+            if matches!(name.as_str(), "schemas" | "meta") {
+                continue;
+            }
+            let attribute = attributes.iter().find(|it| it.name == *name).unwrap_or_else(|| panic!("unknown {name}"));
+            match value {
+                Value::Array(elements) if elements.iter().any(Value::is_object) => {
+                    for element in elements {
+                        check_members(element, &attribute.sub_attributes);
+                    }
+                }
+                Value::Object(_) => check_members(value, &attribute.sub_attributes),
+                _ => {}
+            }
+        }
+        for attribute in attributes.iter().filter(|it| it.required) {
+            assert!(value.get(&attribute.name).is_some(), "{} is missing", attribute.name);
+        }
+    }
+
+    #[test]
+    fn the_provider_config_has_only_members_of_its_schema() {
+        let config = service_provider_config(&features(), BASE);
+        check_members(&config, &standard::service_provider_config().attributes);
+        assert_eq!(config["meta"]["location"], format!("{BASE}/ServiceProviderConfig"));
+        assert_eq!(config["bulk"], json!({ "supported": false, "maxOperations": 0, "maxPayloadSize": 0 }));
+        assert_eq!(config["authenticationSchemes"][0]["type"], "httpbasic");
+    }
+
+    #[test]
+    fn the_agent_of_okta_finds_its_block() {
+        let config = okta_provider_config(&features(), BASE);
+        assert_eq!(config["schemas"][1], OKTA_URN);
+        assert_eq!(config[OKTA_URN]["userManagementCapabilities"].as_array().unwrap().len(), 9);
+        assert_eq!(config["patch"]["supported"], true);
+    }
+
+    #[test]
+    fn resource_types_name_their_schemas() {
+        let served = [ResourceKind::User, ResourceKind::Group].map(ResourceSchema::standard);
+        let types = resource_types(&served, BASE);
+        for shown in &types {
+            check_members(shown, &standard::resource_type().attributes);
+        }
+        assert_eq!(types[0]["endpoint"], "/Users");
+        assert_eq!(types[0]["schemaExtensions"][0]["schema"], crate::scim::schema::ENTERPRISE_URN);
+        assert_eq!(types[1]["schemaExtensions"], json!([]));
+        assert_eq!(types[1]["meta"]["location"], format!("{BASE}/ResourceTypes/Group"));
+    }
+
+    #[test]
+    fn schemas_describe_themselves_too() {
+        let served = [ResourceKind::User, ResourceKind::Group].map(ResourceSchema::standard);
+        let shown = schemas(&served, BASE);
+        let names: Vec<&str> = shown.iter().filter_map(|it| it["name"].as_str()).collect();
+        assert_eq!(names, ["User", "EnterpriseUser", "Group", "ServiceProviderConfig", "ResourceType", "Schema"]);
+    }
+
+    #[test]
+    fn a_list_counts_in_numbers() {
+        let list = list_response(vec![json!({ "id": "1" })], 7, 3);
+        assert_eq!(
+            (&list["totalResults"], &list["startIndex"], &list["itemsPerPage"]),
+            (&json!(7), &json!(3), &json!(1))
+        );
+        assert_eq!(list_response(Vec::new(), 0, 1)["Resources"], json!([]));
+        assert!(list.get("meta").is_none());
+    }
+
+    #[test]
+    fn an_error_has_its_status_as_text() {
+        let body = error(400, Some(FaultKind::InvalidFilter), "why");
+        assert_eq!(
+            (&body["status"], &body["scimType"], &body["detail"]),
+            (&json!("400"), &json!("invalidFilter"), &json!("why"))
+        );
+        assert!(error(404, None, "gone").get("scimType").is_none());
+    }
 }

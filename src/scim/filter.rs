@@ -8,7 +8,6 @@ mod check;
 mod eval;
 mod parse;
 
-pub(super) use eval::is_present;
 pub(super) use parse::parse_value_path;
 
 /// A condition over a resource.

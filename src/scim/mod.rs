@@ -6,6 +6,8 @@ pub mod filter;
 pub mod patch;
 pub mod path;
 pub mod projection;
+#[cfg(test)]
+mod properties;
 pub mod query;
 pub mod resource;
 pub mod schema;

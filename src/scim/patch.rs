@@ -90,8 +90,15 @@ impl Patch {
     /// operations that were made in another way.
     pub fn apply(&self, resource: &Resource, schema: &ResourceSchema) -> Result<Resource, Fault> {
         let mut changed = resource.clone();
-        for (index, operation) in self.operations.iter().enumerate() {
-            apply::operation(&mut changed, operation, schema).map_err(|fault| numbered(index + 1, &fault))?;
+        let mut normal = Vec::with_capacity(self.operations.len());
+        for operation in &self.operations {
+            normal::operation_again(operation, schema, &mut normal)?;
+        }
+        for operation in &normal {
+            apply::operation(&mut changed, operation, schema)?;
+        }
+        for operation in &normal {
+            apply::sweep(&mut changed, operation, schema);
         }
         Ok(changed)
     }
@@ -143,3 +150,6 @@ fn syntax(why: &str) -> Fault {
 fn numbered(number: usize, fault: &Fault) -> Fault {
     Fault::new(fault.kind, format!("PATCH operation {number}: {}", fault.detail))
 }
+
+#[cfg(test)]
+mod tests;

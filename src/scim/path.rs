@@ -200,3 +200,108 @@ impl fmt::Display for PatchPath {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::ResourceKind;
+
+    fn user() -> ResourceSchema {
+        ResourceSchema::standard(ResourceKind::User)
+    }
+
+    fn canonical(text: &str) -> String {
+        AttributePath::parse(text, &user()).unwrap().to_string()
+    }
+
+    fn patch(text: &str) -> String {
+        PatchPath::parse(text, &user()).unwrap().to_string()
+    }
+
+    #[test]
+    fn names_in_any_case_become_canonical() {
+        assert_eq!(canonical("USERNAME"), "userName");
+        assert_eq!(canonical("Name.FamilyName"), "name.familyName");
+        assert_eq!(canonical("META.lastmodified"), "meta.lastModified");
+        assert_eq!(canonical("ExternalID"), "externalId");
+    }
+
+    #[test]
+    fn the_dot_in_a_urn_is_not_taken_for_a_sub_attribute() {
+        let path = AttributePath::parse(&format!("{ENTERPRISE_URN}:manager.value"), &user()).unwrap();
+        assert_eq!(path.schema.as_deref(), Some(ENTERPRISE_URN));
+        assert_eq!((path.attribute.as_str(), path.sub.as_deref()), ("manager", Some("value")));
+    }
+
+    #[test]
+    fn the_core_urn_in_front_is_left_out() {
+        assert_eq!(canonical("urn:ietf:params:scim:schemas:core:2.0:User:userName"), "userName");
+        assert_eq!(canonical("URN:IETF:params:scim:schemas:core:2.0:user:NAME.givenname"), "name.givenName");
+        assert_eq!(canonical("urn:scim:schemas:core:1.0:userName"), "userName");
+        assert_eq!(canonical("urn:scim:schemas:core:2.0:User:emails.value"), "emails.value");
+    }
+
+    #[test]
+    fn other_names_of_the_enterprise_urn_are_understood() {
+        for urn in [
+            "urn:scim:schemas:extension:enterprise:1.0",
+            "urn:scim:schemas:extension:enterprise:2.0",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0User",
+            "URN:ietf:params:scim:schemas:extension:Enterprise:2.0:USER",
+        ] {
+            assert_eq!(canonical(&format!("{urn}:Department")), format!("{ENTERPRISE_URN}:department"));
+        }
+    }
+
+    #[test]
+    fn an_enterprise_attribute_is_found_without_its_urn() {
+        assert_eq!(canonical("manager.value"), format!("{ENTERPRISE_URN}:manager.value"));
+    }
+
+    #[test]
+    fn what_is_unknown_stays_as_written() {
+        assert_eq!(canonical("shoeSize"), "shoeSize");
+        assert_eq!(canonical("urn:okta:app:1.0:user:custom:Color.Shade"), "urn:okta:app:1.0:user:custom:Color.Shade");
+        assert_eq!(canonical(&format!("{ENTERPRISE_URN}:klueRole")), format!("{ENTERPRISE_URN}:klueRole"));
+    }
+
+    #[test]
+    fn a_malformed_path_is_refused_with_invalid_path() {
+        for text in ["", " ", ".", "a.", ".a", "a.b.c", "a b", "1a", ":", "urn:", ":a", "a\0b", "é", "urn:x y:a", "a,b"]
+        {
+            let fault = AttributePath::parse(text, &user()).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::InvalidPath, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_urn_is_a_patch_target_but_not_an_attribute() {
+        assert_eq!(AttributePath::parse(ENTERPRISE_URN, &user()).unwrap_err().kind, FaultKind::InvalidPath);
+        let urn = "urn:scim:schemas:extension:enterprise:1.0";
+        assert_eq!(PatchPath::parse(urn, &user()).unwrap(), PatchPath::Extension(ENTERPRISE_URN.to_owned()));
+        let core = "urn:ietf:params:scim:schemas:core:2.0:user";
+        assert_eq!(PatchPath::parse(core, &user()).unwrap(), PatchPath::Extension(user().core.id));
+    }
+
+    #[test]
+    fn a_patch_path_may_select_elements() {
+        assert_eq!(patch("Emails[TYPE eq \"work\"].VALUE"), "emails[type eq \"work\"].value");
+        assert_eq!(patch("addresses[type eq \"work\"]"), "addresses[type eq \"work\"]");
+        assert_eq!(patch("emails[value eq \"a]b:c.d\"].type"), "emails[value eq \"a]b:c.d\"].type");
+        assert_eq!(
+            patch("urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq \"work\" and primary eq \"True\"]"),
+            "emails[type eq \"work\" and primary eq true]"
+        );
+    }
+
+    #[test]
+    fn a_patch_path_that_does_not_end_after_the_bracket_is_refused() {
+        for text in ["emails[type eq \"work\"]value", "emails[type eq \"work\"].", "emails[type eq \"work\"].a.b"] {
+            assert_eq!(PatchPath::parse(text, &user()).unwrap_err().kind, FaultKind::InvalidPath, "{text}");
+        }
+        for text in ["emails[", "emails[]", "emails[type eq \"work\"", "emails[type eq work]", "emails[type]"] {
+            assert_eq!(PatchPath::parse(text, &user()).unwrap_err().kind, FaultKind::InvalidFilter, "{text}");
+        }
+        assert_eq!(PatchPath::parse("emails.value[type eq \"x\"]", &user()).unwrap_err().kind, FaultKind::InvalidPath);
+    }
+}

@@ -162,3 +162,90 @@ fn sort_order(text: &str) -> Result<SortOrder, Fault> {
         other => Err(invalid("sortOrder", &format!("must be ascending or descending, not {}", quoted(other)))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::ResourceKind;
+
+    fn schema() -> ResourceSchema {
+        ResourceSchema::standard(ResourceKind::User)
+    }
+
+    fn query(pairs: &[(&str, &str)]) -> Result<Query, Fault> {
+        Query::from_pairs(pairs.iter().copied(), &schema())
+    }
+
+    #[test]
+    fn the_probe_of_okta_asks_for_two_users() {
+        let query = query(&[("startIndex", "1"), ("count", "2")]).unwrap();
+        assert_eq!((query.start_index, query.count, query.filter), (1, Some(2), None));
+    }
+
+    #[test]
+    fn names_come_in_any_case_and_junk_is_ignored() {
+        let pairs = [("FILTER", "userName eq \"a\""), ("", ""), ("aadOptscim062020", ""), ("STARTINDEX", " 3 ")];
+        let query = query(&pairs).unwrap();
+        assert_eq!(query.filter.unwrap().to_string(), "userName eq \"a\"");
+        assert_eq!((query.start_index, query.count), (3, None));
+    }
+
+    #[test]
+    fn numbers_below_the_least_are_the_least() {
+        for (sent, start_index, count) in [("0", 1, 0), ("-5", 1, 0), ("1", 1, 1)] {
+            let query = query(&[("startIndex", sent), ("count", sent)]).unwrap();
+            assert_eq!((query.start_index, query.count), (start_index, Some(count)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for sent in ["", "x", "1.5", "99999999999999999999"] {
+            assert_eq!(query(&[("count", sent)]).unwrap_err().kind, FaultKind::InvalidValue, "{sent}");
+            assert!(query(&[("startIndex", sent)]).unwrap_err().detail.contains("startIndex"), "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_empty_filter_is_refused() {
+        assert_eq!(query(&[("filter", "")]).unwrap_err().kind, FaultKind::InvalidFilter);
+    }
+
+    #[test]
+    fn sorting_is_ascending_unless_asked_otherwise() {
+        let sorted = query(&[("sortBy", "NAME.familyname"), ("sortOrder", "Descending")]).unwrap();
+        assert_eq!(sorted.sort_by.unwrap().to_string(), "name.familyName");
+        assert_eq!(sorted.sort_order, SortOrder::Descending);
+        assert_eq!(query(&[("sortBy", "")]).unwrap().sort_by, None);
+        assert_eq!(query(&[]).unwrap().sort_order, SortOrder::Ascending);
+        assert_eq!(query(&[("sortOrder", "up")]).unwrap_err().kind, FaultKind::InvalidValue);
+    }
+
+    #[test]
+    fn a_search_request_says_the_same_in_json() {
+        let body = json!({
+            "schemas": ["whatever"], "FILTER": "title pr", "startIndex": 2, "count": "10", "sortOrder": null,
+            "attributes": ["userName", "emails.value"], "excludedAttributes": "emails.type",
+        });
+        let searched = Query::from_search_request(body, &schema()).unwrap();
+        assert_eq!((searched.start_index, searched.count), (2, Some(10)));
+        assert_eq!(searched.filter.unwrap().to_string(), "title pr");
+        let expected = Projection::new(Some("userName,emails.value"), Some("emails.type"), &schema()).unwrap();
+        assert_eq!(searched.projection, expected);
+    }
+
+    #[test]
+    fn a_malformed_search_request_is_refused() {
+        for (body, kind) in [
+            (json!([]), FaultKind::InvalidSyntax),
+            (json!({ "filter": {} }), FaultKind::InvalidValue),
+            (json!({ "attributes": [1] }), FaultKind::InvalidValue),
+            (json!({ "count": true }), FaultKind::InvalidValue),
+            (json!({ "count": 1.5 }), FaultKind::InvalidValue),
+        ] {
+            assert_eq!(Query::from_search_request(body.clone(), &schema()).unwrap_err().kind, kind, "{body}");
+        }
+    }
+}

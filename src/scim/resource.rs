@@ -175,3 +175,6 @@ fn remove_from(block: &mut Map<String, Value>, path: &AttributePath) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,9 @@ use super::standard;
 mod custom;
 mod json;
 
+#[cfg(test)]
+mod tests;
+
 /// The two kinds of resource that the bridge serves.
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -57,7 +57,7 @@ fn part<'v>(element: &'v Value, path: &AttributePath) -> Option<&'v Value> {
 }
 
 /// Whether a value counts as one: null, empty text and empty collections are the absence of a value.
-pub(in crate::scim) fn is_present(value: &Value) -> bool {
+fn is_present(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),

@@ -205,13 +205,8 @@ impl<'t, 's> Parser<'t, 's> {
         if word.eq_ignore_ascii_case("null") {
             return Ok(Literal::Null);
         }
-        if let Ok(number) = serde_json::from_str::<serde_json::Number>(word) {
-            if let Some(integer) = number.as_i64() {
-                return Ok(Literal::Integer(integer));
-            }
-            if let Some(decimal) = number.as_f64().filter(|decimal| decimal.is_finite()) {
-                return Ok(Literal::Decimal(decimal));
-            }
+        if let Some(number) = number(word) {
+            return Ok(number);
         }
         let found = if word.is_empty() { self.found() } else { quoted(word) };
         Err(self.fault(start, &format!("expected a value, found {found}. Text must stand in double quotes")))
@@ -320,6 +315,14 @@ impl<'t, 's> Parser<'t, 's> {
         let column = self.text.get(..at).map_or(at, |before| before.chars().count()) + 1;
         Fault::new(FaultKind::InvalidFilter, format!("The filter is wrong at column {column}: {why}."))
     }
+}
+
+/// A JSON number (RFC 8259 section 6).
+fn number(word: &str) -> Option<Literal> {
+    serde_json::from_str::<serde_json::Number>(word).ok()?;
+    // serde_json may be off in the last digit of a fraction.
+    let decimal = || word.parse().ok().filter(|decimal: &f64| decimal.is_finite()).map(Literal::Decimal);
+    word.parse().ok().map(Literal::Integer).or_else(decimal)
 }
 
 const fn is_blank(byte: u8) -> bool {

@@ -25,19 +25,14 @@ pub(in crate::scim) fn absorb(list: &mut Vec<Value>, elements: Vec<Value>, attri
     let mut primary = None;
     for element in elements {
         let claims = is_primary(&element);
-        let at = match index.find(list, &element, attribute) {
-            Some(at) => {
-                if let Some(known) = list.get_mut(at) {
-                    merge(known, element);
-                }
-                at
-            }
-            None => {
-                index.add(list.len(), &element, attribute);
-                list.push(element);
-                list.len() - 1
-            }
-        };
+        let known = index.find(list, &element, attribute);
+        let at = known.unwrap_or(list.len());
+        if let Some(known) = known.and_then(|at| list.get_mut(at)) {
+            merge(known, element);
+        } else {
+            index.add(at, &element, attribute);
+            list.push(element);
+        }
         if claims {
             primary = Some(at);
         }
@@ -144,7 +139,8 @@ fn is_exact(attribute: &Attribute) -> bool {
     attribute.sub_attribute("value").unwrap_or(attribute).case_exact
 }
 
-fn equal(left: &Value, right: &Value, exact: bool) -> bool {
+/// Whether two values are equal; text by case or regardless of it.
+pub(in crate::scim) fn equal(left: &Value, right: &Value, exact: bool) -> bool {
     match (left, right) {
         (Value::String(a), Value::String(b)) => text::equal(a, b, exact),
         _ => left == right,

@@ -99,13 +99,11 @@ fn insert(
     trail: Trail<'_>,
 ) -> Result<(), Fault> {
     let key = if key == name { key } else { name.to_owned() };
-    match out.insert(key, value.unwrap_or(Value::Null)) {
-        None => Ok(()),
-        Some(_) => {
-            let detail = format!("{trail} is there twice, in different spellings. Send it once.");
-            Err(Fault::new(FaultKind::InvalidSyntax, detail))
-        }
+    if out.insert(key, value.unwrap_or(Value::Null)).is_none() {
+        return Ok(());
     }
+    let detail = format!("{trail} is there twice, in different spellings. Send it once.");
+    Err(Fault::new(FaultKind::InvalidSyntax, detail))
 }
 
 /// Brings a value into the type of `attribute`. None if it is unassigned (RFC 7643 section 2.5).
@@ -179,10 +177,11 @@ fn read_scalar(value: Value, attribute: &Attribute, trail: Trail<'_>) -> Result<
         text::check_characters(text, &trail)?;
     }
     let read = match (attribute.kind, value) {
-        (AttributeType::String | Reference | Binary, value @ Value::String(_)) => Ok(value),
+        (AttributeType::String | Reference | Binary, value @ Value::String(_))
+        | (Boolean, value @ Value::Bool(_))
+        | (Decimal, value @ Value::Number(_)) => Ok(value),
         (AttributeType::String, Value::Number(number)) => Ok(Value::String(number.to_string())),
         (DateTime, Value::String(text)) if text::instant(&text).is_some() => Ok(Value::String(text)),
-        (Boolean, value @ Value::Bool(_)) | (Decimal, value @ Value::Number(_)) => Ok(value),
         (Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Value::Bool(true)),
         (Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Value::Bool(false)),
         (Integer, value @ (Value::Number(_) | Value::String(_))) => integer(&value).map(Value::from).ok_or(value),
@@ -215,7 +214,7 @@ fn whole(number: f64) -> Option<i64> {
 pub(in crate::scim) fn is_unassigned(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.trim().is_empty() && !text.contains('\0'),
+        Value::String(text) => text.trim().is_empty(),
         Value::Array(elements) => elements.is_empty(),
         Value::Object(members) => members.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,

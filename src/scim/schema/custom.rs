@@ -41,11 +41,13 @@ impl ResourceSchema {
             Some(Namespace::Extension(schema)) => schema.id.clone(),
             None => urn.to_owned(),
         };
-        let index = self.extensions.iter().position(|schema| schema.id == canonical).unwrap_or_else(|| {
-            self.extensions.push(Schema::empty(canonical));
-            self.extensions.len() - 1
-        });
-        &mut self.extensions[index].attributes
+        if self.extensions.iter().all(|schema| schema.id != canonical) {
+            self.extensions.push(Schema::empty(canonical.clone()));
+        }
+        match self.extensions.iter_mut().find(|schema| schema.id == canonical) {
+            Some(schema) => &mut schema.attributes,
+            None => &mut self.core.attributes,
+        }
     }
 
     /// The part of the schemas that a mapping serves: the attributes and sub-attributes in `mapped`, with what

@@ -1,0 +1,217 @@
+//! What the kinds of directory server do differently, as data. Nothing else in the bridge asks for the kind by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::name::AttributeName;
+
+/// The kinds of directory server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// OpenLDAP's slapd; configuration text `openldap`.
+    OpenLdap,
+    /// Microsoft Active Directory or Samba AD DC; configuration text `active-directory`.
+    ActiveDirectory,
+    /// 389 Directory Server and its descendants; configuration text `389ds`.
+    Ds389,
+}
+
+/// How the value of an id attribute stands in the directory and in a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdForm {
+    /// A UUID as text, set by the server (RFC 4530).
+    EntryUuid,
+    /// Sixteen bytes, the first three groups of the UUID little-endian, set by Active Directory.
+    ObjectGuid,
+    /// Four groups of eight hexadecimal digits, set by 389 Directory Server.
+    NsUniqueId,
+    /// Any text; an attribute that the bridge itself writes when it creates the entry.
+    Writable,
+}
+
+/// What one kind of server knows, names and answers in its own way.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a table of facts that do not depend on one another")]
+pub struct Dialect {
+    /// The kind that this is the dialect of.
+    pub kind: Kind,
+    /// The server's name for people.
+    pub label: &'static str,
+    /// The attribute that holds the time of creation.
+    pub created: AttributeName,
+    /// The attribute that holds the time of the last change.
+    pub modified: AttributeName,
+    /// The attribute that identifies an entry for good.
+    pub id_attribute: AttributeName,
+    /// How its value is written.
+    pub id_form: IdForm,
+    /// An attribute that changes with every change of the entry itself, where there is one. A membership that
+    /// changes because a member was renamed or deleted does not touch it.
+    pub change_mark: Option<AttributeName>,
+    /// The permissive modify control makes adding what is there and deleting what is not there a success.
+    /// OpenLDAP honours it without listing it, Samba ignores it for linked attributes.
+    pub permissive_modify: bool,
+    /// The assertion control (RFC 4528) works.
+    pub assertion: bool,
+    /// The post-read control (RFC 4527) is to be expected; whether a server has it is read from its root DSE.
+    pub post_read: bool,
+    /// `groupOfNames`, or what stands for it, may be without any member.
+    pub empty_groups: bool,
+    /// Long lists of values come in pieces, as `member;range=0-1499`.
+    pub ranged_values: bool,
+    /// Matching rule that tests bits of an integer.
+    pub bit_and_rule: &'static str,
+    /// Matching rule that follows a chain of links, such as nested memberships.
+    pub in_chain_rule: Option<&'static str>,
+    /// The attribute that a password is written to.
+    pub password_attribute: AttributeName,
+    /// Result codes that say: this value, such as a member, is there already.
+    pub value_there: &'static [u32],
+    /// Result codes that say: this value, such as a member, is not there.
+    pub value_gone: &'static [u32],
+    /// What stands in the diagnostic of a constraint violation (19) when a value must be unique and is not; lower case.
+    pub not_unique: &'static [&'static str],
+}
+
+const OPEN_LDAP: Dialect = Dialect {
+    kind: Kind::OpenLdap,
+    label: "OpenLDAP",
+    created: AttributeName::literal("createTimestamp"),
+    modified: AttributeName::literal("modifyTimestamp"),
+    id_attribute: AttributeName::literal("entryUUID"),
+    id_form: IdForm::EntryUuid,
+    change_mark: Some(AttributeName::literal("entryCSN")),
+    permissive_modify: true,
+    assertion: true,
+    post_read: true,
+    empty_groups: false,
+    ranged_values: false,
+    bit_and_rule: BIT_AND,
+    in_chain_rule: None,
+    password_attribute: AttributeName::literal("userPassword"),
+    value_there: &[20],
+    value_gone: &[16],
+    not_unique: &["non-unique attributes found"],
+};
+
+const ACTIVE_DIRECTORY: Dialect = Dialect {
+    kind: Kind::ActiveDirectory,
+    label: "Active Directory",
+    created: AttributeName::literal("whenCreated"),
+    modified: AttributeName::literal("whenChanged"),
+    id_attribute: AttributeName::literal("objectGUID"),
+    id_form: IdForm::ObjectGuid,
+    change_mark: Some(AttributeName::literal("uSNChanged")),
+    permissive_modify: true,
+    assertion: false,
+    post_read: false,
+    empty_groups: true,
+    ranged_values: true,
+    bit_and_rule: BIT_AND,
+    in_chain_rule: Some("1.2.840.113556.1.4.1941"),
+    password_attribute: AttributeName::literal("unicodePwd"),
+    // A linked attribute answers 68 and 53 where others answer 20 and 16.
+    value_there: &[20, 68],
+    value_gone: &[16, 53],
+    // Active Directory's codes 21C7 and 21C8: the name of a service or user principal exists in the forest.
+    not_unique: &["is already in use", "already in use!", "000021c7", "000021c8"],
+};
+
+const DS_389: Dialect = Dialect {
+    kind: Kind::Ds389,
+    label: "389 Directory Server",
+    created: AttributeName::literal("createTimestamp"),
+    modified: AttributeName::literal("modifyTimestamp"),
+    id_attribute: AttributeName::literal("nsUniqueId"),
+    id_form: IdForm::NsUniqueId,
+    change_mark: None,
+    permissive_modify: false,
+    assertion: false,
+    post_read: true,
+    empty_groups: true,
+    ranged_values: false,
+    bit_and_rule: BIT_AND,
+    in_chain_rule: None,
+    password_attribute: AttributeName::literal("userPassword"),
+    value_there: &[20],
+    value_gone: &[16],
+    not_unique: &["another entry with the same attribute value already exists"],
+};
+
+/// Introduced by Active Directory, known to all three.
+const BIT_AND: &str = "1.2.840.113556.1.4.803";
+
+static DIALECTS: [Dialect; 3] = [OPEN_LDAP, ACTIVE_DIRECTORY, DS_389];
+
+impl Kind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::OpenLdap, Self::ActiveDirectory, Self::Ds389];
+
+    /// The text that stands for this kind in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenLdap => "openldap",
+            Self::ActiveDirectory => "active-directory",
+            Self::Ds389 => "389ds",
+        }
+    }
+
+    /// How servers of this kind speak.
+    #[must_use]
+    pub const fn dialect(self) -> &'static Dialect {
+        let [open_ldap, active_directory, ds_389] = &DIALECTS;
+        match self {
+            Self::OpenLdap => open_ldap,
+            Self::ActiveDirectory => active_directory,
+            Self::Ds389 => ds_389,
+        }
+    }
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub(super) fn all() -> &'static [Self] {
+        &DIALECTS
+    }
+}
+
+/// A text that names no kind of directory.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no kind of directory: write openldap, active-directory or 389ds")]
+pub struct UnknownKind(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_as_it_is_written_and_has_its_own_dialect() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(kind.dialect().kind, kind);
+        }
+        assert!("ad".parse::<Kind>().unwrap_err().to_string().contains("active-directory"));
+    }
+
+    #[test]
+    fn texts_to_look_for_are_in_lower_case() {
+        for text in Dialect::all().iter().flat_map(|dialect| dialect.not_unique) {
+            assert_eq!(*text, text.to_lowercase());
+        }
+    }
+}

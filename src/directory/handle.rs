@@ -1,0 +1,241 @@
+//! The handle through which everyone talks to a directory.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::{self, Connection};
+use super::dialect::Dialect;
+use super::dn::{Dn, Rdn};
+use super::entry::{Entry, Modification};
+use super::fault::{Fault, FaultKind, is_elsewhere};
+use super::filter::Filter;
+use super::health::Health;
+use super::name::AttributeName;
+use super::operation::{Answer, Broken, ModifyOptions, Operation, Scope, Search};
+use super::pool::Pool;
+use super::schema::SchemaView;
+use super::server::ServerInfo;
+use super::settings::{Settings, SettingsFault};
+use super::{ranges, scan};
+
+/// A directory, spoken to over a few shared connections. A clone speaks over the same ones.
+#[derive(Clone)]
+pub struct Directory {
+    pub(super) pool: Arc<Pool>,
+}
+
+impl Directory {
+    /// The directory that `settings` describe. Nothing is connected before the first operation.
+    pub fn new(settings: Settings) -> Result<Self, SettingsFault> {
+        Ok(Self { pool: Arc::new(Pool::new(settings)?) })
+    }
+
+    /// How this kind of server speaks.
+    #[must_use]
+    pub fn dialect(&self) -> &'static Dialect {
+        self.pool.settings.kind.dialect()
+    }
+
+    /// The directory's name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.pool.settings.name
+    }
+
+    /// Finds a few entries, by one search without paging. More than the limit of `search` or of the server are
+    /// [`FaultKind::SizeLimit`]; use [`scan`](Self::scan) for many. A dead connection is replaced once.
+    pub async fn search(&self, search: &Search) -> Result<Vec<Entry>, Fault> {
+        let answer = self.converse(&connection::search(search, self.limit())).await?;
+        if !self.dialect().ranged_values {
+            return Ok(answer.entries);
+        }
+        ranges::complete(self, search, answer.entries).await
+    }
+
+    /// Goes through any number of entries, page by page (RFC 2696), over a connection of its own. `each` may end it.
+    ///
+    /// A fault in the middle comes after entries were passed to `each`; what was seen then is not whole.
+    pub async fn scan(
+        &self,
+        search: &Search,
+        each: &mut (dyn FnMut(Entry) -> ControlFlow<()> + Send),
+    ) -> Result<(), Fault> {
+        scan::scan(self, search, each).await
+    }
+
+    /// Adds an entry. Attributes without values are left out. Returns the attributes in `read_back` of the new entry
+    /// when the server can do that in the same step; none otherwise.
+    pub async fn add(
+        &self,
+        dn: &Dn,
+        attributes: &[(AttributeName, Vec<Vec<u8>>)],
+        read_back: &[AttributeName],
+    ) -> Result<Option<Entry>, Fault> {
+        self.write(&Operation::Add { dn, attributes, read_back }).await
+    }
+
+    /// Changes an entry, by all of `modifications` or none. No modifications: nothing is sent.
+    pub async fn modify(
+        &self,
+        dn: &Dn,
+        modifications: &[Modification],
+        options: &ModifyOptions,
+    ) -> Result<Option<Entry>, Fault> {
+        if modifications.is_empty() {
+            return Ok(None);
+        }
+        let permissive = options.permissive && self.dialect().permissive_modify;
+        self.write(&Operation::Modify { dn, modifications, options, permissive }).await
+    }
+
+    /// Renames an entry, moves it below `new_parent`, or both. Values of the old name go from the entry.
+    pub async fn rename(
+        &self,
+        dn: &Dn,
+        new_rdn: &Rdn,
+        new_parent: Option<&Dn>,
+        read_back: &[AttributeName],
+    ) -> Result<Option<Entry>, Fault> {
+        self.write(&Operation::Rename { dn, new_rdn, new_parent, read_back }).await
+    }
+
+    /// Deletes an entry that has none below it.
+    pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
+        self.write(&Operation::Delete { dn }).await.map(drop)
+    }
+
+    /// Makes sure that the directory is there and lets the service account in.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        let search = root(vec![AttributeName::NONE]);
+        let limit = self.pool.settings.connect_timeout.min(self.limit());
+        self.converse_within(&connection::search(&search, limit), limit).await.map(drop)
+    }
+
+    /// Whether the directory was there when it was last spoken to. Asks nobody.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.pool.health.read(self.pool.url())
+    }
+
+    /// What the server in use says about itself; read when a connection is opened.
+    pub async fn server(&self) -> Result<ServerInfo, Fault> {
+        let connection = self.pool.connection(false).await?;
+        Ok(self.pool.server().unwrap_or_else(|| Arc::clone(&connection.server)).as_ref().clone())
+    }
+
+    /// The schema of the directory, read anew.
+    pub async fn schema(&self) -> Result<SchemaView, Fault> {
+        let Some(base) = self.server().await?.subschema_subentry else {
+            let message = format!("directory {}: the server does not say where its schema is", self.name());
+            return Err(Fault::new(FaultKind::Other, message));
+        };
+        let attributes = SchemaView::ATTRIBUTES.to_vec();
+        let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        let entries = self.converse(&connection::search(&search, self.limit())).await?.entries;
+        entries.first().map(SchemaView::from_entry).ok_or_else(|| {
+            let message = format!("directory {}: the service account may not read the schema", self.name());
+            Fault::new(FaultKind::AccessDenied, message)
+        })
+    }
+
+    async fn write(&self, operation: &Operation<'_>) -> Result<Option<Entry>, Fault> {
+        self.converse(operation).await.map(|answer| answer.entries.into_iter().next())
+    }
+
+    /// Carries `operation` out within the usual time.
+    pub(super) async fn converse(&self, operation: &Operation<'_>) -> Result<Answer, Fault> {
+        self.converse_within(operation, self.limit()).await
+    }
+
+    async fn converse_within(&self, operation: &Operation<'_>, limit: Duration) -> Result<Answer, Fault> {
+        let started = Instant::now();
+        let outcome = self.attempts(operation, limit).await;
+        trace(operation, &outcome, started);
+        outcome
+    }
+
+    /// Tries a second time when that is safe: the request was not sent, it only reads, or the server refused it
+    /// for now and there is another server.
+    async fn attempts(&self, operation: &Operation<'_>, limit: Duration) -> Result<Answer, Fault> {
+        let mut second = false;
+        loop {
+            let connection = self.pool.connection(operation.is_write()).await?;
+            operation.check(&connection.server)?;
+            let outcome = connection.perform(operation, limit).await;
+            let again = match &outcome {
+                Ok(answer) => is_elsewhere(answer.result.rc) && self.pool.leave(&connection),
+                Err(Broken::NotSent) => true,
+                Err(Broken::Lost) => !operation.is_write(),
+                Err(_) => false,
+            };
+            if second || !again {
+                return self.judge(operation, &connection, outcome);
+            }
+            second = true;
+        }
+    }
+
+    /// From what came over the connection to what the caller is told.
+    pub(super) fn judge(
+        &self,
+        operation: &Operation<'_>,
+        connection: &Connection,
+        outcome: Result<Answer, Broken>,
+    ) -> Result<Answer, Fault> {
+        let fault = match outcome {
+            Ok(answer) if answer.result.rc == 0 => {
+                self.pool.health.note_success();
+                return Ok(answer);
+            }
+            Ok(answer) => Fault::refused(&operation.task(), &answer.result),
+            Err(broken) => broken_fault(operation, &broken, &connection.why(&broken)),
+        };
+        // A search that the server itself gave up was answered all the same.
+        let away = fault.is_transient() && fault.code != Some(3);
+        if away {
+            self.pool.health.note_fault(&fault);
+        } else {
+            self.pool.health.note_success();
+        }
+        Err(fault)
+    }
+
+    pub(super) fn limit(&self) -> Duration {
+        self.pool.settings.operation_timeout
+    }
+}
+
+/// A search of the root DSE.
+fn root(attributes: Vec<AttributeName>) -> Search {
+    Search { base: Dn::root(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 }
+}
+
+fn broken_fault(operation: &Operation<'_>, broken: &Broken, why: &str) -> Fault {
+    let kind = match broken {
+        Broken::Lost | Broken::TimedOut | Broken::Garbled if operation.is_write() => FaultKind::UnknownOutcome,
+        Broken::NotSent | Broken::Lost => FaultKind::Unreachable,
+        Broken::TimedOut => FaultKind::TimedOut,
+        Broken::Crowded => FaultKind::Busy,
+        Broken::Garbled | Broken::Unwritable(_) => FaultKind::Other,
+    };
+    let doubt = if kind == FaultKind::UnknownOutcome { "; it may have been carried out all the same" } else { "" };
+    Fault::new(kind, format!("{}: {why}{doubt}", operation.task()))
+}
+
+pub(super) fn trace(operation: &Operation<'_>, outcome: &Result<Answer, Fault>, started: Instant) {
+    let (code, fault) = match outcome {
+        Ok(answer) => (Some(answer.result.rc), None),
+        Err(fault) => (fault.code, Some(fault)),
+    };
+    tracing::debug!(
+        target: "scim2ldap::directory",
+        op = operation.name(),
+        dn = operation.dn().as_str(),
+        filter = operation.filter(),
+        code,
+        diagnostic = fault.map(|fault| fault.diagnostic.as_str()).filter(|said| !said.is_empty()),
+        fault = fault.filter(|fault| fault.code.is_none()).map(tracing::field::display),
+        elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+    );
+}

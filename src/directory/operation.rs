@@ -1,0 +1,303 @@
+//! The operations, as values, and how each goes over a connection.
+
+use std::collections::HashSet;
+
+use futures_util::FutureExt as _;
+use ldap3::controls::{Assertion, PagedResults, PostRead, RawControl};
+use ldap3::{Ldap, LdapError, LdapResult, Mod, SearchOptions, SearchStream};
+
+use super::decode;
+use super::dn::{Dn, Rdn};
+use super::entry::{Change, Entry, Modification};
+use super::fault::{Fault, FaultKind};
+use super::filter::Filter;
+use super::name::AttributeName;
+use super::server::{PERMISSIVE_MODIFY, ServerInfo};
+
+/// What to look for.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Where to start.
+    pub base: Dn,
+    /// How far to go from there.
+    pub scope: Scope,
+    /// Which entries are meant.
+    pub filter: Filter,
+    /// Which attributes to return; empty: all that are not operational.
+    pub attributes: Vec<AttributeName>,
+    /// How many entries there may be at most; more are a fault. 0: no limit but the server's own.
+    pub size_limit: u32,
+}
+
+/// How far a search goes from its base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The base alone.
+    Base,
+    /// The entries directly below the base.
+    One,
+    /// The base and everything below it.
+    Sub,
+}
+
+/// How a modify operation is to be carried out.
+#[derive(Debug, Clone, Default)]
+pub struct ModifyOptions {
+    /// Attributes of the entry to return as they are afterwards; empty: none.
+    pub read_back: Vec<AttributeName>,
+    /// Modify only when this holds for the entry, in the same step.
+    pub assertion: Option<Filter>,
+    /// Adding what is there and deleting what is not there is no fault, where the server can do that.
+    pub permissive: bool,
+}
+
+/// One request to a directory.
+pub(super) enum Operation<'a> {
+    Search { search: &'a Search, filter: String, seconds: i32, page: Option<PagedResults> },
+    Add { dn: &'a Dn, attributes: &'a [(AttributeName, Vec<Vec<u8>>)], read_back: &'a [AttributeName] },
+    Modify { dn: &'a Dn, modifications: &'a [Modification], options: &'a ModifyOptions, permissive: bool },
+    Rename { dn: &'a Dn, new_rdn: &'a Rdn, new_parent: Option<&'a Dn>, read_back: &'a [AttributeName] },
+    Delete { dn: &'a Dn },
+}
+
+/// What a server answered.
+pub(super) struct Answer {
+    pub result: LdapResult,
+    /// The entries found; or, after a write, the entry as it is now.
+    pub entries: Vec<Entry>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The connection had ended before the request was handed to it.
+    NotSent,
+    /// The connection ended before the answer.
+    Lost,
+    /// The answer did not come in time.
+    TimedOut,
+    /// Too many requests wait for their turn; this one was not sent.
+    Crowded,
+    /// The answer makes no sense.
+    Garbled,
+    /// The request cannot be written.
+    Unwritable(String),
+}
+
+impl From<LdapError> for Broken {
+    fn from(fault: LdapError) -> Self {
+        match fault {
+            LdapError::OpSend { .. } => Self::NotSent,
+            LdapError::FilterParsing | LdapError::AddNoValues => Self::Unwritable(fault.to_string()),
+            _ => Self::Lost,
+        }
+    }
+}
+
+impl Operation<'_> {
+    /// The operation's name, for logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Search { .. } => "search",
+            Self::Add { .. } => "add",
+            Self::Modify { .. } => "modify",
+            Self::Rename { .. } => "rename",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
+    /// The entry it is about, or the base of a search.
+    pub(super) const fn dn(&self) -> &Dn {
+        match self {
+            Self::Search { search, .. } => &search.base,
+            Self::Add { dn, .. } | Self::Modify { dn, .. } | Self::Rename { dn, .. } | Self::Delete { dn } => dn,
+        }
+    }
+
+    /// The filter of a search.
+    pub(super) fn filter(&self) -> Option<&str> {
+        if let Self::Search { filter, .. } = self { Some(filter) } else { None }
+    }
+
+    /// Whether carrying it out changes the directory.
+    pub(super) const fn is_write(&self) -> bool {
+        !matches!(self, Self::Search { .. })
+    }
+
+    /// How a message about it starts: "cannot add cn=...".
+    pub(super) fn task(&self) -> String {
+        match self.filter() {
+            Some(filter) if self.dn().is_root() => format!("cannot search the directory for {filter}"),
+            Some(filter) => format!("cannot search {} for {filter}", self.dn()),
+            None => format!("cannot {} {}", self.name(), self.dn()),
+        }
+    }
+
+    /// Refuses what this server cannot do as it is meant, before it is sent.
+    pub(super) fn check(&self, server: &ServerInfo) -> Result<(), Fault> {
+        match self {
+            Self::Modify { options: ModifyOptions { assertion: Some(_), .. }, .. } if !server.has_assertion() => {
+                let why = "this kind of server cannot make a change depend on the state of the entry";
+                Err(Fault::new(FaultKind::UnsupportedControl, format!("{}: {why}", self.task())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the request and waits for the answer, for as long as it takes.
+    pub(super) async fn send(&self, mut ldap: Ldap, server: &ServerInfo) -> Result<Answer, Broken> {
+        if let Self::Search { search, filter, seconds, page } = self {
+            if let Some(page) = page {
+                ldap.with_controls(page.clone());
+            }
+            return send_search(&mut ldap, search, filter, *seconds).await;
+        }
+        let controls = self.controls(server);
+        if !controls.is_empty() {
+            ldap.with_controls(controls);
+        }
+        let result = self.send_write(&mut ldap).await?;
+        let entries = decode::post_read(&result, self.read_back()).into_iter().collect();
+        Ok(Answer { result, entries })
+    }
+
+    async fn send_write(&self, ldap: &mut Ldap) -> Result<LdapResult, LdapError> {
+        match self {
+            Self::Search { .. } => Err(LdapError::EndOfStream),
+            Self::Add { dn, attributes, .. } => {
+                let filled = attributes.iter().filter(|(_, values)| !values.is_empty());
+                let list = filled.map(|(name, values)| (name.as_str().as_bytes(), set(values))).collect();
+                ldap.add(dn.as_str(), list).await
+            }
+            Self::Modify { dn, modifications, .. } => {
+                ldap.modify(dn.as_str(), modifications.iter().filter_map(step).collect()).await
+            }
+            Self::Rename { dn, new_rdn, new_parent, .. } => {
+                ldap.modifydn(dn.as_str(), &new_rdn.to_string(), true, new_parent.map(Dn::as_str)).await
+            }
+            Self::Delete { dn } => ldap.delete(dn.as_str()).await,
+        }
+    }
+
+    const fn read_back(&self) -> &[AttributeName] {
+        match self {
+            Self::Add { read_back, .. } | Self::Rename { read_back, .. } => read_back,
+            Self::Modify { options, .. } => options.read_back.as_slice(),
+            Self::Search { .. } | Self::Delete { .. } => &[],
+        }
+    }
+
+    fn controls(&self, server: &ServerInfo) -> Vec<RawControl> {
+        let mut controls = Vec::new();
+        if !self.read_back().is_empty() && server.has_post_read() {
+            controls.push(PostRead::new(self.read_back().iter().map(AttributeName::as_str).collect()));
+        }
+        if let Self::Modify { options, permissive, .. } = self {
+            if let Some(filter) = &options.assertion {
+                // It must not go through when the server overlooks the assertion.
+                controls.push(RawControl { crit: true, ..Assertion::new(filter.to_string()) });
+            }
+            if *permissive {
+                controls.push(RawControl { ctype: PERMISSIVE_MODIFY.to_owned(), crit: false, val: None });
+            }
+        }
+        controls
+    }
+}
+
+fn set(values: &[Vec<u8>]) -> HashSet<&[u8]> {
+    values.iter().map(Vec::as_slice).collect()
+}
+
+/// Adding no values changes nothing, and is not a step that can be written.
+fn step(modification: &Modification) -> Option<Mod<&[u8]>> {
+    let name = modification.attribute.as_str().as_bytes();
+    match &modification.change {
+        Change::Add(values) if values.is_empty() => None,
+        Change::Add(values) => Some(Mod::Add(name, set(values))),
+        Change::Delete(values) => Some(Mod::Delete(name, set(values))),
+        Change::Replace(values) => Some(Mod::Replace(name, set(values))),
+    }
+}
+
+async fn send_search(ldap: &mut Ldap, search: &Search, filter: &str, seconds: i32) -> Result<Answer, Broken> {
+    let limit = i32::try_from(search.size_limit).unwrap_or(i32::MAX);
+    ldap.with_search_options(SearchOptions::new().sizelimit(limit).timelimit(seconds));
+    let scope = match search.scope {
+        Scope::Base => ldap3::Scope::Base,
+        Scope::One => ldap3::Scope::OneLevel,
+        Scope::Sub => ldap3::Scope::Subtree,
+    };
+    let wanted = search.attributes.as_slice();
+    let stream = ldap.streaming_search(search.base.as_str(), scope, filter, wanted).await?;
+    let mut running = Running { stream, over: false };
+    let mut entries = Vec::new();
+    while let Some(item) = running.stream.next().await? {
+        // Active Directory points at its other partitions from the root of a domain; they are not asked.
+        if !item.is_ref() && !item.is_intermediate() {
+            entries.push(decode::entry(item.0, wanted).ok_or(Broken::Garbled)?);
+        }
+    }
+    running.over = true;
+    Ok(Answer { result: running.stream.finish().await, entries })
+}
+
+/// A search under way: when nobody waits for it any longer, the server is told so.
+struct Running<'a> {
+    stream: SearchStream<'a, AttributeName, &'a [AttributeName]>,
+    over: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let ldap = self.stream.ldap_handle();
+            let id = ldap.last_id();
+            // The first poll hands the request over; an Abandon has no answer to wait for.
+            let _ = ldap.abandon(id).now_or_never();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::server::{ASSERTION, POST_READ};
+    use super::*;
+
+    #[test]
+    fn a_step_that_adds_nothing_is_left_out() {
+        let name = AttributeName::literal("mail");
+        let modification = |change| Modification::new(name.clone(), change);
+        assert_eq!(step(&modification(Change::Add(vec![]))), None);
+        assert_eq!(step(&modification(Change::Delete(vec![]))), Some(Mod::Delete(&b"mail"[..], HashSet::new())));
+        assert_eq!(step(&modification(Change::Replace(vec![]))), Some(Mod::Replace(&b"mail"[..], HashSet::new())));
+    }
+
+    #[test]
+    fn controls_are_added_only_where_the_server_has_them_and_an_assertion_is_critical() {
+        let dn = Dn::root();
+        let options = ModifyOptions {
+            read_back: vec![AttributeName::literal("cn")],
+            assertion: Some(Filter::equal(&AttributeName::literal("entryCSN"), "(x)*")),
+            permissive: true,
+        };
+        let operation = Operation::Modify { dn: &dn, modifications: &[], options: &options, permissive: false };
+        let controls = operation.controls(&ServerInfo::default());
+        let [assertion] = controls.as_slice() else { panic!("{controls:?}") };
+        assert!(assertion.crit && assertion.ctype == ASSERTION);
+        let mut root = Entry::new(Dn::root());
+        root.insert(AttributeName::literal("supportedControl"), vec![POST_READ.as_bytes().to_vec()]);
+        let controls = operation.controls(&ServerInfo::from_root(&root));
+        assert!(controls.iter().any(|control| control.ctype == POST_READ && !control.crit));
+    }
+
+    #[test]
+    fn an_assertion_is_not_sent_to_a_server_that_does_not_know_it() {
+        let dn = Dn::parse("cn=a,dc=x").unwrap();
+        let options = ModifyOptions { assertion: Some(Filter::any()), ..ModifyOptions::default() };
+        let operation = Operation::Modify { dn: &dn, modifications: &[], options: &options, permissive: false };
+        let fault = operation.check(&ServerInfo::default()).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::UnsupportedControl);
+        assert!(fault.message.starts_with("cannot modify cn=a,dc=x: "), "{}", fault.message);
+    }
+}

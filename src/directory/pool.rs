@@ -1,0 +1,311 @@
+//! The connections to one directory: opened when needed, shared, replaced when lost, moved to another server when
+//! theirs is away.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::task::yield_now;
+
+use super::connection::{Connection, Endpoint};
+use super::fault::{Fault, FaultKind};
+use super::health::HealthBook;
+use super::server::ServerInfo;
+use super::settings::{Settings, SettingsFault};
+use super::tls::Tls;
+
+/// Connections that wait for the next scan.
+const IDLE_LEASES: usize = 4;
+/// Scans at a time; more wait for their turn.
+const LEASES: usize = 8;
+/// A thread keeps to its own connection until that carries this many operations.
+const CROWDED: usize = 8;
+/// After this long, let the runtime notice what happened to a connection before it is used.
+const QUIET: Duration = Duration::from_secs(2);
+/// After this long, make sure that a connection still leads somewhere before a write is sent over it.
+const STALE: Duration = Duration::from_secs(15);
+/// How long a less preferred server is used before the preferred one is tried again.
+const AWAY: Duration = Duration::from_mins(1);
+/// After a refused bind, the account is left alone for this long, twice as long each time: it might be locked.
+const FIRST_REST: Duration = Duration::from_secs(2);
+const LONGEST_REST: Duration = Duration::from_mins(1);
+
+/// The connections to one directory.
+pub(super) struct Pool {
+    pub settings: Settings,
+    pub health: HealthBook,
+    endpoints: Vec<Endpoint>,
+    slots: Vec<Slot>,
+    idle: Mutex<Vec<Arc<Connection>>>,
+    leases: Semaphore,
+    /// The place of the server in use; connections to another one are given up when they are next asked for.
+    current: AtomicUsize,
+    born: Instant,
+    /// When the preferred server was last found away or tried, in milliseconds after `born`.
+    home_tried: AtomicU64,
+    rest: Mutex<Option<Rest>>,
+    server: ArcSwapOption<ServerInfo>,
+}
+
+/// A place for one shared connection.
+#[derive(Default)]
+struct Slot {
+    connection: Mutex<Option<Arc<Connection>>>,
+    /// Whoever has the turn opens the connection, the others wait.
+    turn: Turn<()>,
+    /// How often opening failed, and how the last time.
+    failed: Mutex<(u64, Option<Fault>)>,
+}
+
+/// The service account was refused.
+struct Rest {
+    fault: Fault,
+    length: Duration,
+    until: Instant,
+}
+
+/// A connection for one scan alone; goes back to the idle ones with [`Lease::give_back`].
+pub(super) struct Lease<'a> {
+    pub connection: Arc<Connection>,
+    pool: &'a Pool,
+    _turn: tokio::sync::SemaphorePermit<'a>,
+}
+
+impl Pool {
+    pub(super) fn new(settings: Settings) -> Result<Self, SettingsFault> {
+        settings.check()?;
+        let unusable = |reason| SettingsFault::TrustAnchors { directory: settings.name.clone(), reason };
+        let protected = settings.start_tls || settings.urls.iter().any(super::ServerUrl::is_tls);
+        let tls = if protected { Some(Tls::new(&settings.ca).map_err(unusable)?) } else { None };
+        let made = settings.urls.iter().enumerate();
+        let made = made.map(|(index, url)| Endpoint::new(url.clone(), index, settings.start_tls, tls.as_ref()));
+        let endpoints = made.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
+        Ok(Self {
+            health: HealthBook::new(),
+            slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1)).collect(),
+            idle: Mutex::default(),
+            leases: Semaphore::new(LEASES),
+            current: AtomicUsize::new(0),
+            born: Instant::now(),
+            home_tried: AtomicU64::new(0),
+            rest: Mutex::new(None),
+            server: ArcSwapOption::empty(),
+            endpoints,
+            settings,
+        })
+    }
+
+    /// A shared connection, opened if need be.
+    pub(super) async fn connection(self: &Arc<Self>, for_write: bool) -> Result<Arc<Connection>, Fault> {
+        self.go_home_now_and_then();
+        let Some(slot) = self.slot() else { return Err(no_server()) };
+        if let Some(connection) = self.ready(slot)
+            && self.still_there(&connection, for_write).await
+        {
+            return Ok(connection);
+        }
+        let failures = lock(&slot.failed).0;
+        let _turn = slot.turn.lock().await;
+        if let Some(connection) = self.ready(slot) {
+            return Ok(connection);
+        }
+        // Who had the turn before failed a moment ago; the next would fail as well, after another time limit.
+        if let (times, Some(fault)) = &*lock(&slot.failed)
+            && *times != failures
+        {
+            return Err(fault.clone());
+        }
+        match self.open().await {
+            Ok(connection) => {
+                *lock(&slot.connection) = Some(Arc::clone(&connection));
+                Ok(connection)
+            }
+            Err(fault) => {
+                let mut failed = lock(&slot.failed);
+                *failed = (failed.0 + 1, Some(fault.clone()));
+                Err(fault)
+            }
+        }
+    }
+
+    /// A connection for one scan alone.
+    pub(super) async fn lease(&self) -> Result<Lease<'_>, Fault> {
+        let turn = self.leases.acquire().await.map_err(|_| no_server())?;
+        let current = self.current.load(Ordering::Relaxed);
+        while let Some(connection) = { lock(&self.idle).pop() } {
+            if connection.endpoint == current && self.still_there(&connection, false).await {
+                return Ok(Lease { connection, pool: self, _turn: turn });
+            }
+        }
+        Ok(Lease { connection: self.open().await?, pool: self, _turn: turn })
+    }
+
+    /// A connection for one scan alone, opened anew: those that waited turned out to be dead.
+    pub(super) async fn fresh_lease(&self) -> Result<Lease<'_>, Fault> {
+        lock(&self.idle).clear();
+        self.lease().await
+    }
+
+    /// The server of `connection` asked to be left alone. Returns whether there is another one.
+    pub(super) fn leave(&self, connection: &Connection) -> bool {
+        let (from, count) = (connection.endpoint, self.endpoints.len());
+        if count < 2 {
+            return false;
+        }
+        if self.current.compare_exchange(from, (from + 1) % count, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.home_tried.store(self.now(), Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// The address of the server in use.
+    pub(super) fn url(&self) -> String {
+        let current = self.endpoints.get(self.current.load(Ordering::Relaxed));
+        current.map(|endpoint| endpoint.url.to_string()).unwrap_or_default()
+    }
+
+    /// What the server said about itself when a connection was last opened.
+    pub(super) fn server(&self) -> Option<Arc<ServerInfo>> {
+        self.server.load_full()
+    }
+
+    /// Opens a connection to the server in use or, when that is away, to the next one.
+    async fn open(&self) -> Result<Arc<Connection>, Fault> {
+        if let Some(rest) = &*lock(&self.rest)
+            && Instant::now() < rest.until
+        {
+            return Err(rest.fault.clone());
+        }
+        let mut all = no_server();
+        for (tried, endpoint) in self.candidates().enumerate() {
+            match Connection::open(endpoint, &self.settings).await {
+                Ok(connection) => return Ok(self.welcome(connection)),
+                Err(fault) => {
+                    tracing::debug!(target: "scim2ldap::directory", url = %endpoint.url, fault = %fault, "no connection");
+                    let before = if tried == 0 { String::new() } else { all.message + "; " };
+                    all = Fault { message: before + &fault.message, ..fault };
+                    // Every server would refuse the account, and count the attempt.
+                    if all.kind == FaultKind::BindFailed {
+                        break;
+                    }
+                }
+            }
+        }
+        self.health.note_fault(&all);
+        self.rest_after(&all);
+        Err(all)
+    }
+
+    /// The servers, beginning with the one in use.
+    fn candidates(&self) -> impl Iterator<Item = &Endpoint> {
+        let first = self.current.load(Ordering::Relaxed);
+        self.endpoints.iter().cycle().skip(first).take(self.endpoints.len())
+    }
+
+    fn welcome(&self, connection: Connection) -> Arc<Connection> {
+        if self.current.swap(connection.endpoint, Ordering::Relaxed) != connection.endpoint {
+            self.home_tried.store(self.now(), Ordering::Relaxed);
+        }
+        tracing::debug!(target: "scim2ldap::directory", directory = %self.settings.name, url = %self.url(), "connected");
+        self.health.note_success();
+        *lock(&self.rest) = None;
+        self.server.store(Some(Arc::clone(&connection.server)));
+        Arc::new(connection)
+    }
+
+    fn rest_after(&self, fault: &Fault) {
+        let mut rest = lock(&self.rest);
+        *rest = (fault.kind == FaultKind::BindFailed).then(|| {
+            let length = rest.as_ref().map_or(FIRST_REST, |before| (before.length * 2).min(LONGEST_REST));
+            Rest { fault: fault.clone(), length, until: Instant::now() + length }
+        });
+    }
+
+    /// The slot for this thread: its own one, so that no other thread has to wake up for an answer, or the least
+    /// used one when that has enough to do.
+    fn slot(&self) -> Option<&Slot> {
+        static SEATS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static SEAT: usize = SEATS.fetch_add(1, Ordering::Relaxed);
+        }
+        let own = self.slots.get(SEAT.with(|seat| *seat) % self.slots.len())?;
+        if own.load() < CROWDED { Some(own) } else { self.slots.iter().min_by_key(|slot| slot.load()) }
+    }
+
+    fn ready(&self, slot: &Slot) -> Option<Arc<Connection>> {
+        let connection = lock(&slot.connection);
+        let usable = |connection: &&Arc<Connection>| {
+            connection.endpoint == self.current.load(Ordering::Relaxed) && connection.is_usable()
+        };
+        connection.as_ref().filter(usable).cloned()
+    }
+
+    /// Whether a connection that was not used for a while can be; costs nothing when it was.
+    async fn still_there(&self, connection: &Connection, for_write: bool) -> bool {
+        let idle = connection.idle();
+        if idle > QUIET {
+            yield_now().await;
+        }
+        if for_write && idle > STALE && connection.is_usable() {
+            // A search is repeated when the connection turns out to be dead; a write could not be.
+            connection.probe(self.settings.connect_timeout).await;
+        }
+        connection.is_usable()
+    }
+
+    /// While a less preferred server is in use, looks from time to time whether the preferred one is back, beside
+    /// the operations. When it is, all connections move there.
+    fn go_home_now_and_then(self: &Arc<Self>) {
+        if self.current.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let (now, tried) = (self.now(), self.home_tried.load(Ordering::Relaxed));
+        let due = u128::from(now.saturating_sub(tried)) >= AWAY.as_millis();
+        if !due || self.home_tried.compare_exchange(tried, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            let Some(home) = pool.endpoints.first() else { return };
+            if let Ok(connection) = Connection::open(home, &pool.settings).await {
+                let connection = pool.welcome(connection);
+                pool.keep(connection);
+            }
+        });
+    }
+
+    fn keep(&self, connection: Arc<Connection>) {
+        let mut idle = lock(&self.idle);
+        if idle.len() < IDLE_LEASES && connection.is_usable() {
+            idle.push(connection);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Slot {
+    fn load(&self) -> usize {
+        lock(&self.connection).as_ref().map_or(0, |connection| connection.load())
+    }
+}
+
+impl Lease<'_> {
+    /// Keeps the connection for the next scan.
+    pub(super) fn give_back(self) {
+        self.pool.keep(self.connection);
+    }
+}
+
+fn no_server() -> Fault {
+    Fault::new(FaultKind::Unreachable, "no server is named for the directory")
+}
+
+/// What is behind these locks is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,194 @@
+//! How to reach a directory and as whom.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::dialect::Kind;
+use super::url::ServerUrl;
+
+/// Everything the bridge must know to talk to one directory.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The directory's name in the configuration.
+    pub name: String,
+    /// Which kind of server it is.
+    pub kind: Kind,
+    /// Its servers, the preferred one first; the next one is used when one cannot be reached or says it is busy.
+    pub urls: Vec<ServerUrl>,
+    /// Protect `ldap://` connections by `StartTLS` (RFC 4511 section 4.14). Other schemes do not need it.
+    pub start_tls: bool,
+    /// Who the bridge is for the directory.
+    pub bind: Bind,
+    /// Which certificate authorities may vouch for a server.
+    pub ca: TrustAnchors,
+    /// Allow a password to travel unprotected.
+    pub allow_plaintext: bool,
+    /// How many connections share the operations; each carries up to 32 at a time. At least one is used.
+    pub connections: usize,
+    /// How long opening a connection may take, from the look-up of the name to the end of the bind.
+    pub connect_timeout: Duration,
+    /// How long the directory may take to answer one operation, or one page of a scan.
+    pub operation_timeout: Duration,
+    /// How many entries a page of a scan has.
+    pub page_size: u32,
+}
+
+impl Settings {
+    /// Settings for one directory with the usual connections and time limits, an anonymous bind, and the
+    /// system's certificate authorities.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: Kind, urls: Vec<ServerUrl>) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            urls,
+            start_tls: false,
+            bind: Bind::Anonymous,
+            ca: TrustAnchors::System,
+            allow_plaintext: false,
+            connections: 4,
+            connect_timeout: Duration::from_secs(5),
+            operation_timeout: Duration::from_secs(20),
+            page_size: 500,
+        }
+    }
+
+    /// Refuses what could never work and what would give the password away.
+    pub(super) fn check(&self) -> Result<(), SettingsFault> {
+        if self.urls.is_empty() {
+            return Err(SettingsFault::NoUrl { directory: self.name.clone() });
+        }
+        for url in &self.urls {
+            let bare = !url.is_tls() && !url.is_local() && !self.start_tls;
+            let (directory, url) = (self.name.clone(), url.clone());
+            match &self.bind {
+                Bind::Simple { .. } if bare && !self.allow_plaintext => {
+                    return Err(SettingsFault::Plaintext { directory, url });
+                }
+                Bind::External if !url.is_local() => return Err(SettingsFault::External { directory, url }),
+                Bind::Simple { .. } | Bind::External | Bind::Anonymous => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Who the bridge is for the directory.
+#[derive(Debug, Clone)]
+pub enum Bind {
+    /// Nobody.
+    Anonymous,
+    /// A service account with a password.
+    Simple {
+        /// The account: a DN, or for Active Directory also `user@domain` or `DOMAIN\user`.
+        dn: String,
+        /// Its password.
+        password: SecretString,
+    },
+    /// The user that the daemon runs as, vouched for by the socket (`ldapi`, SASL EXTERNAL).
+    External,
+}
+
+/// Which certificate authorities may vouch for a server.
+#[derive(Clone)]
+pub enum TrustAnchors {
+    /// Those that the operating system trusts.
+    System,
+    /// Those in this PEM text, and no other.
+    Pem(Vec<u8>),
+}
+
+impl fmt::Debug for TrustAnchors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => formatter.write_str("System"),
+            Self::Pem(text) => write!(formatter, "Pem({} bytes)", text.len()),
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsFault {
+    /// No server is named.
+    #[error("directory {directory}: urls is empty; name at least one server")]
+    NoUrl {
+        /// The directory's name.
+        directory: String,
+    },
+    /// A password would travel unprotected.
+    #[error(
+        "directory {directory}: the password of the service account would travel unprotected to {url}; use ldaps://, \
+         or set start_tls = true, or, on a network where nobody can listen, allow_plaintext = true"
+    )]
+    Plaintext {
+        /// The directory's name.
+        directory: String,
+        /// The server in question.
+        url: ServerUrl,
+    },
+    /// SASL EXTERNAL over a connection that vouches for nobody.
+    #[error(
+        "directory {directory}: without bind_dn the bridge binds as its own user, and only ldapi:// allows that, not {url}"
+    )]
+    External {
+        /// The directory's name.
+        directory: String,
+        /// The server in question.
+        url: ServerUrl,
+    },
+    /// The certificate authorities cannot be used.
+    #[error("directory {directory}: {reason}")]
+    TrustAnchors {
+        /// The directory's name.
+        directory: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str, bind: Bind) -> Settings {
+        Settings { bind, ..Settings::new("corp", Kind::OpenLdap, vec![url.parse().unwrap()]) }
+    }
+
+    fn simple() -> Bind {
+        Bind::Simple { dn: "cn=scim,dc=example".into(), password: "hush-hush".into() }
+    }
+
+    #[test]
+    fn a_password_does_not_travel_unprotected_unless_that_is_allowed() {
+        let bare = settings("ldap://dc1", simple());
+        let fault = bare.check().unwrap_err();
+        assert!(matches!(fault, SettingsFault::Plaintext { .. }), "{fault}");
+        assert!(fault.to_string().contains("allow_plaintext = true"));
+        assert_eq!(Settings { allow_plaintext: true, ..bare.clone() }.check(), Ok(()));
+        assert_eq!(Settings { start_tls: true, ..bare }.check(), Ok(()));
+        assert_eq!(settings("ldaps://dc1", simple()).check(), Ok(()));
+        assert_eq!(settings("ldapi:///run/ldapi", simple()).check(), Ok(()));
+        assert_eq!(settings("ldap://dc1", Bind::Anonymous).check(), Ok(()));
+    }
+
+    #[test]
+    fn one_bare_address_among_several_is_enough_to_refuse() {
+        let mut settings = settings("ldaps://dc1", simple());
+        settings.urls.push("ldap://dc2".parse().unwrap());
+        assert!(settings.check().unwrap_err().to_string().contains("ldap://dc2:389"));
+    }
+
+    #[test]
+    fn the_own_user_needs_a_local_socket() {
+        assert_eq!(settings("ldapi:///run/ldapi", Bind::External).check(), Ok(()));
+        assert!(matches!(settings("ldaps://dc1", Bind::External).check(), Err(SettingsFault::External { .. })));
+    }
+
+    #[test]
+    fn the_password_is_never_shown() {
+        assert!(!format!("{:?}", settings("ldaps://dc1", simple())).contains("hush"));
+    }
+}

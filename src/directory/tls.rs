@@ -1,0 +1,164 @@
+//! Who may vouch for a server, and that it is the server that was meant.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::settings::TrustAnchors;
+
+/// The TLS side of one directory: the authorities, from which a configuration for each server is made.
+pub(super) struct Tls {
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Tls {
+    pub(super) fn new(anchors: &TrustAnchors) -> Result<Self, String> {
+        let roots = match anchors {
+            TrustAnchors::System => system_roots(),
+            TrustAnchors::Pem(text) => own_roots(text),
+        }?;
+        Ok(Self { roots: Arc::new(roots), provider: Arc::new(ring::default_provider()) })
+    }
+
+    /// The configuration for connections to `host`, a name or an address without brackets.
+    pub(super) fn config(&self, host: &str) -> Result<Arc<ClientConfig>, String> {
+        let refused = |fault: rustls::Error| format!("TLS cannot be set up: {fault}");
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(refused)?
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
+        if let Ok(address @ IpAddr::V6(_)) = host.parse() {
+            config.enable_sni = false;
+            config.dangerous().set_certificate_verifier(Arc::new(self.verifier_of(address)?));
+        }
+        Ok(Arc::new(config))
+    }
+
+    fn verifier_of(&self, address: IpAddr) -> Result<AddressVerifier, String> {
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&self.provider))
+            .build()
+            .map_err(|fault| format!("TLS cannot be set up: {fault}"))?;
+        Ok(AddressVerifier { address: ServerName::IpAddress(address.into()), inner })
+    }
+}
+
+fn own_roots(text: &[u8]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(text) {
+        let unreadable =
+            |fault: &dyn std::fmt::Display| format!("ca_file holds a certificate that cannot be read: {fault}");
+        let certificate = certificate.map_err(|fault| unreadable(&fault))?;
+        roots.add(certificate).map_err(|fault| unreadable(&fault))?;
+    }
+    if roots.is_empty() {
+        return Err("ca_file holds no certificate; it must be a PEM file with -----BEGIN CERTIFICATE-----".to_owned());
+    }
+    Ok(roots)
+}
+
+/// One unreadable certificate of the system must not take all others away.
+fn system_roots() -> Result<RootCertStore, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (_, ignored) = roots.add_parsable_certificates(found.certs);
+    if ignored > 0 || !found.errors.is_empty() {
+        tracing::debug!(
+            ignored,
+            unreadable = found.errors.len(),
+            "some certificate authorities of the system are not used"
+        );
+    }
+    if roots.is_empty() {
+        return Err("the system trusts no certificate authority; install ca-certificates or set ca_file".to_owned());
+    }
+    Ok(roots)
+}
+
+/// Verifies the certificate against an IPv6 address, whatever name the connection goes by: the LDAP library cannot
+/// carry such an address down to TLS.
+#[derive(Debug)]
+struct AddressVerifier {
+    address: ServerName<'static>,
+    inner: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for AddressVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.inner.verify_server_cert(end_entity, intermediates, &self.address, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate(names: &[&str]) -> rcgen::CertifiedKey<rcgen::KeyPair> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        rcgen::generate_simple_self_signed(names).unwrap()
+    }
+
+    #[test]
+    fn an_empty_or_broken_file_of_authorities_is_refused() {
+        let refused = |text: &str| Tls::new(&TrustAnchors::Pem(text.into())).err().unwrap();
+        assert!(refused("hello").contains("no certificate"));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(refused(broken).contains("cannot be read"));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_compared_with_the_certificate_whatever_the_name() {
+        let made = certificate(&["::1", "dc1.example.com"]);
+        let tls = Tls::new(&TrustAnchors::Pem(made.cert.pem().into())).unwrap();
+        let verify = |address: &str| {
+            let verifier = tls.verifier_of(address.parse().unwrap()).unwrap();
+            let name = ServerName::try_from("dc1.example.com").unwrap();
+            verifier.verify_server_cert(made.cert.der(), &[], &name, &[], UnixTime::now())
+        };
+        verify("::1").unwrap();
+        verify("::2").unwrap_err();
+    }
+
+    #[test]
+    fn a_server_configuration_is_made_for_names_and_addresses() {
+        let tls = Tls::new(&TrustAnchors::Pem(certificate(&["x"]).cert.pem().into())).unwrap();
+        assert!(tls.config("dc1.example.com").unwrap().enable_sni);
+        assert!(!tls.config("::1").unwrap().enable_sni);
+    }
+}

@@ -1,0 +1,259 @@
+//! Reads one row from its table.
+
+use serde_json::Value;
+
+use super::{Case, Direction, Row, When, checks, path};
+use crate::directory::AttributeName;
+use crate::mapping::codec::Codec;
+use crate::mapping::template::Template;
+use crate::scim::{Attribute, AttributeType, Mutability, ResourceKind, ResourceSchema, Returned};
+use crate::tables::{Findings, Key, Located, Node, Spot, TableReader, Value as TomlValue};
+
+/// What was written in a row, key by key, each checked for itself.
+pub(super) struct Written {
+    pub(super) spot: Spot,
+    /// There is a `scim` or a `value` key, right or wrong.
+    pub(super) has_content: bool,
+    pub(super) scim: Option<Located<String>>,
+    pub(super) ldap: Option<Located<AttributeName>>,
+    pub(super) value: Option<Located<Template>>,
+    pub(super) fallback: Option<Located<Template>>,
+    pub(super) default: Option<Located<Value>>,
+    pub(super) required: Option<Located<bool>>,
+    pub(super) direction: Option<Located<Direction>>,
+    pub(super) when: Option<Located<When>>,
+    pub(super) one_of: Option<Located<Vec<Located<String>>>>,
+    pub(super) only_if: Option<Located<String>>,
+    pub(super) lookup: Option<Located<Vec<(Key, Located<String>)>>>,
+    pub(super) case: Option<Located<Case>>,
+    pub(super) max_length: Option<Located<u64>>,
+    pub(super) multi: Option<Located<bool>>,
+    pub(super) codec: Option<Located<Codec>>,
+    pub(super) reference: Option<Located<(ResourceKind, Vec<Located<String>>)>>,
+}
+
+/// A row that is read, and what can only be finished when all rows are.
+pub(in crate::mapping) struct Draft {
+    /// The row, without `only_if` and the keys of `reference`.
+    pub(in crate::mapping) row: Row,
+    /// Where it stands.
+    pub(in crate::mapping) spot: Spot,
+    /// Where its `ldap` key stands.
+    pub(in crate::mapping) ldap_spot: Spot,
+    /// The text of `only_if`.
+    pub(in crate::mapping) only_if: Option<Located<String>>,
+    /// What `reference.by` says.
+    pub(in crate::mapping) by: Vec<Located<String>>,
+    /// The templates and where they stand.
+    pub(in crate::mapping) templates: Vec<Located<Template>>,
+    /// The definition of an attribute that no standard schema has.
+    pub(in crate::mapping) custom: Option<Attribute>,
+}
+
+/// Reads a row; `None` when it is so wrong that nothing can be made of it.
+pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSchema) -> Option<Draft> {
+    let findings = reader.findings();
+    let written = Written::read(reader);
+    let target = match &written.scim {
+        Some(scim) => Some(path::parse(scim, schema, findings)?),
+        None => None,
+    };
+    checks::shape(&written, findings)?;
+    let custom = target.as_ref().filter(|target| target.attribute.is_none()).map(|_| written.custom_attribute());
+    let kind = target.as_ref().and_then(|target| target.attribute.as_ref()).or(custom.as_ref()).map(|it| it.kind);
+    let multi_valued = target.as_ref().is_some_and(|target| target.path.multi_valued);
+    let mut scim = target.map(|target| target.path);
+    checks::list(&written, scim.as_ref(), multi_valued || custom.is_some(), findings);
+    if let Some(path) = scim.as_mut().filter(|_| custom.is_some()) {
+        path.multi_valued = written.is_multi();
+    }
+    let codec = checks::codec(&written, scim.as_ref(), kind, findings);
+    checks::one_of(&written, kind, codec, findings);
+    let lookup = checks::lookup(&written, kind, codec, findings);
+    checks::reference(&written, findings);
+    let ldap = written.ldap.as_ref()?;
+    let row = Row {
+        place: written.spot.place(),
+        direction: written.direction(codec),
+        scim,
+        ldap: ldap.value.clone(),
+        value: written.value.as_ref().map(|it| it.value.clone()),
+        fallback: written.fallback.as_ref().map(|it| it.value.clone()),
+        default: written.default.as_ref().map(|it| it.value.clone()),
+        required: written.required.as_ref().is_some_and(|it| it.value),
+        when: written.when.as_ref().map(|it| it.value).unwrap_or_default(),
+        one_of: written.one_of.iter().flat_map(|it| &it.value).map(|it| it.value.clone()).collect(),
+        only_if: None,
+        lookup,
+        case: written.case.as_ref().map(|it| it.value),
+        max_length: written.max_length.as_ref().and_then(|it| usize::try_from(it.value).ok()),
+        multi: written.is_multi(),
+        codec,
+        reference: written.reference.as_ref().map(|it| super::Reference { to: it.value.0, by: Vec::new() }),
+    };
+    Some(Draft {
+        row,
+        ldap_spot: ldap.spot.clone(),
+        templates: written.value.iter().chain(&written.fallback).cloned().collect(),
+        by: written.reference.map(|it| it.value.1).unwrap_or_default(),
+        spot: written.spot,
+        only_if: written.only_if,
+        custom,
+    })
+}
+
+impl Written {
+    fn read(reader: TableReader<'_>) -> Self {
+        let name = "an LDAP attribute name is made of letters, digits and hyphens: ldap = \"mail\"";
+        let ldap = reader.parsed("ldap", AttributeName::parse, name);
+        if ldap.is_none() && reader.node("ldap").is_none() {
+            reader.missing("ldap", "\"mail\"");
+        }
+        let written = Self {
+            spot: reader.spot().clone(),
+            has_content: reader.node("scim").is_some() || reader.node("value").is_some(),
+            scim: reader.optional("scim"),
+            ldap,
+            required: reader.optional("required"),
+            value: template(&reader, "value"),
+            fallback: template(&reader, "fallback"),
+            default: default(&reader),
+            direction: reader.choice(
+                "direction",
+                &[("both", Direction::Both), ("to-ldap", Direction::ToLdap), ("from-ldap", Direction::FromLdap)],
+            ),
+            when: reader.choice(
+                "when",
+                &[("always", When::Always), ("create-only", When::CreateOnly), ("if-empty", When::IfEmpty)],
+            ),
+            one_of: reader.optional("one_of"),
+            only_if: reader.optional("only_if"),
+            lookup: lookup(&reader),
+            case: reader.choice("case", &[("lower", Case::Lower), ("upper", Case::Upper)]),
+            max_length: reader.number("max_length", 1..=1_000_000),
+            multi: reader.optional("multi"),
+            codec: reader.choice("as", &Codec::NAMES),
+            reference: reference(&reader),
+        };
+        reader.finish();
+        written
+    }
+
+    pub(super) fn is_multi(&self) -> bool {
+        self.multi.as_ref().is_some_and(|it| it.value)
+    }
+
+    /// The direction, which a computed value without a SCIM attribute and a password only have one of.
+    fn direction(&self, codec: Codec) -> Direction {
+        let one_way = self.scim.is_none() || codec == Codec::Password;
+        let given = self.direction.as_ref().map(|it| it.value);
+        given.unwrap_or(if one_way { Direction::ToLdap } else { Direction::Both })
+    }
+
+    fn custom_attribute(&self) -> Attribute {
+        let codec = self.codec.as_ref().map(|it| it.value).unwrap_or_default();
+        let (mutability, returned) = match self.direction(codec) {
+            Direction::Both => (Mutability::ReadWrite, Returned::Default),
+            Direction::FromLdap => (Mutability::ReadOnly, Returned::Default),
+            Direction::ToLdap => (Mutability::WriteOnly, Returned::Never),
+        };
+        Attribute {
+            multi_valued: self.is_multi(),
+            description: "An attribute of this organisation's own".to_owned(),
+            required: self.required.as_ref().is_some_and(|it| it.value),
+            canonical_values: self.one_of.iter().flat_map(|it| &it.value).map(|it| it.value.clone()).collect(),
+            mutability,
+            returned,
+            ..Attribute::new("", codec.attribute_type())
+        }
+    }
+}
+
+fn template(reader: &TableReader<'_>, key: &'static str) -> Option<Located<Template>> {
+    let text = reader.optional::<String>(key)?;
+    match Template::parse(&text) {
+        Ok(value) => Some(Located { value, spot: text.spot }),
+        Err(fault) => {
+            let spot = text.spot.inside(&text.value, fault.span);
+            let help = "a template looks like {{ name.givenName }} or {{ userName | lower }}; filters: lower, upper, \
+                        trim, replace, default, ascii, slug, without, split, first, join";
+            reader.findings().report(&spot, fault.message, help.to_owned());
+            None
+        }
+    }
+}
+
+fn default(reader: &TableReader<'_>) -> Option<Located<Value>> {
+    let node = reader.node("default")?;
+    let value = scalar(node).or_else(|| match &node.value {
+        TomlValue::List(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>().map(Value::Array),
+        _ => None,
+    });
+    if value.is_none() {
+        let message =
+            format!("`default` must be a text, a number, true, false or a list, and is {}", node.value.describe());
+        reader.findings().report(&node.spot, message, "write `default = \"...\"`".to_owned());
+    }
+    Some(Located { value: value?, spot: node.spot.clone() })
+}
+
+fn scalar(node: &Node) -> Option<Value> {
+    match &node.value {
+        TomlValue::Text(text) | TomlValue::Moment(text) => Some(Value::from(text.as_str())),
+        TomlValue::Integer(number) => number.map(Value::from),
+        TomlValue::Decimal(number) => serde_json::Number::from_f64(*number).map(Value::Number),
+        TomlValue::Boolean(flag) => Some(Value::Bool(*flag)),
+        TomlValue::List(_) | TomlValue::Table(_) => None,
+    }
+}
+
+fn lookup(reader: &TableReader<'_>) -> Option<Located<Vec<(Key, Located<String>)>>> {
+    let node = reader.node("lookup")?;
+    let example = "write lookup = { \"SCIM value\" = \"LDAP value\", \"another\" = \"X\" }".to_owned();
+    let TomlValue::Table(table) = &node.value else {
+        let message = format!("`lookup` must be a table, and is {}", node.value.describe());
+        reader.findings().report(&node.spot, message, example);
+        return None;
+    };
+    let mut pairs = Vec::new();
+    for (key, node) in table.iter() {
+        if let TomlValue::Text(text) = &node.value {
+            pairs.push((key.clone(), Located { value: text.clone(), spot: node.spot.clone() }));
+        } else {
+            let message = format!("an LDAP value must be a text in quotes, and this is {}", node.value.describe());
+            reader.findings().report(&node.spot, message, example.clone());
+        }
+    }
+    Some(Located { value: pairs, spot: node.spot.clone() })
+}
+
+fn reference(reader: &TableReader<'_>) -> Option<Located<(ResourceKind, Vec<Located<String>>)>> {
+    let inner = reader.table("reference")?;
+    let kinds = [("user", ResourceKind::User), ("group", ResourceKind::Group)];
+    let to = inner.choice("to", &kinds);
+    if inner.node("to").is_none() {
+        inner.missing("to", "\"user\"");
+    }
+    let by = inner.optional::<Vec<Located<String>>>("by");
+    let spot = inner.spot().clone();
+    inner.finish();
+    let by = by.map_or_else(|| vec![Located { value: "id".to_owned(), spot: spot.clone() }], |by| by.value);
+    Some(Located { value: (to?.value, by), spot })
+}
+
+/// The JSON value that a key of a lookup table stands for.
+pub(super) fn typed(text: &str, kind: Option<AttributeType>) -> Option<Value> {
+    match kind {
+        Some(AttributeType::Boolean) => text.parse::<bool>().ok().map(Value::Bool),
+        Some(AttributeType::Integer) => text.parse::<i64>().ok().map(Value::from),
+        Some(AttributeType::Decimal) => text.parse().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
+        _ => Some(Value::from(text)),
+    }
+}
+
+/// Notes `message` at each of `spots` that is there.
+pub(super) fn each(findings: &Findings, spots: [Option<(&'static str, &Spot)>; 6], message: &str, help: &str) {
+    for (key, spot) in spots.into_iter().flatten() {
+        findings.report(spot, format!("`{key}` {message}"), help.to_owned());
+    }
+}

@@ -1,0 +1,188 @@
+//! The mapping table: how users and groups stand in one directory.
+
+mod check;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::row::Row;
+use super::template::dn::DnTemplate;
+use crate::directory::{AttributeName, Dialect, Dn, Filter, IdForm};
+use crate::scim::{ResourceKind, ResourceSchema};
+use crate::tables::{Diagnostics, Findings, Place, Source};
+
+/// A validated mapping table.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// How users are mapped.
+    pub user: ResourceMapping,
+    /// How groups are mapped, if they are.
+    pub group: Option<ResourceMapping>,
+}
+
+/// How one kind of resource is mapped.
+#[derive(Debug, Clone)]
+pub struct ResourceMapping {
+    /// Users or groups.
+    pub kind: ResourceKind,
+    /// Where the table stands.
+    pub place: Place,
+    /// Where entries are.
+    pub base: Base,
+    /// The object classes of a new entry.
+    pub object_class: Vec<String>,
+    /// The naming attribute.
+    pub rdn: AttributeName,
+    /// Which entries are resources of this kind at all.
+    pub filter: Filter,
+    /// What the SCIM id is.
+    pub id: IdAttribute,
+    /// How a user is disabled; `None`: `active` is ignored.
+    pub disable: Option<Disable>,
+    /// What a DELETE does.
+    pub delete: Delete,
+    /// Where a group keeps its members.
+    pub members: Option<Members>,
+    /// What proves that a name is not taken.
+    pub unique: Unique,
+    /// The attributes.
+    pub rows: Vec<Row>,
+    /// The schemas by which requests are read: the standard ones and the attributes that the rows add.
+    pub schema: ResourceSchema,
+    /// The schemas that clients are shown: only what the rows serve.
+    pub served: ResourceSchema,
+}
+
+impl ResourceMapping {
+    /// The rows that write, with their LDAP attributes.
+    pub fn writers(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.writes())
+    }
+
+    /// The rows that read.
+    pub fn readers(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.reads())
+    }
+}
+
+/// Where new entries go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// All below this entry.
+    Fixed(Dn),
+    /// It depends on the resource.
+    Template {
+        /// Computes the parent of the new entry.
+        template: DnTemplate,
+        /// The fixed end of all these names: where searches start.
+        root: Dn,
+    },
+}
+
+impl Base {
+    /// Where searches start.
+    #[must_use]
+    pub fn root(&self) -> &Dn {
+        match self {
+            Self::Fixed(dn) | Self::Template { root: dn, .. } => dn,
+        }
+    }
+
+    /// The parent of the entry of this resource; the error is for the admin who sent it.
+    pub fn parent_for(&self, resource: &Map<String, Value>) -> Result<Dn, String> {
+        match self {
+            Self::Fixed(dn) => Ok(dn.clone()),
+            Self::Template { template, .. } => template.render(resource),
+        }
+    }
+}
+
+/// The LDAP attribute that holds the SCIM id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdAttribute {
+    /// The attribute.
+    pub attribute: AttributeName,
+    /// What its values look like.
+    pub form: IdForm,
+}
+
+impl From<&Dialect> for IdAttribute {
+    fn from(dialect: &Dialect) -> Self {
+        Self { attribute: dialect.id_attribute.clone(), form: dialect.id_form }
+    }
+}
+
+/// How a user is disabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disable {
+    /// Bit 2 of `userAccountControl`.
+    AdAccountControl,
+    /// `pwdAccountLockedTime`.
+    Ppolicy,
+    /// `nsAccountLock`.
+    NsAccountLock,
+    /// An attribute of the admin's choice.
+    Attribute {
+        /// The attribute.
+        attribute: AttributeName,
+        /// Its value while enabled; `None`: no value.
+        enabled: Option<String>,
+        /// Its value while disabled.
+        disabled: String,
+    },
+    /// The entry is moved below this one.
+    MoveTo(Dn),
+}
+
+/// What a DELETE does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delete {
+    /// The entry is deleted.
+    Delete,
+    /// The entry is disabled and stays.
+    Disable,
+    /// The entry is moved below this one.
+    MoveTo(Dn),
+}
+
+/// Where a group keeps its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members {
+    /// The attribute, which holds DNs.
+    pub attribute: AttributeName,
+    /// Where the table says so.
+    pub place: Place,
+}
+
+/// What proves that no other entry has the same `userName` (a group: `displayName`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unique {
+    /// The directory's refusal of a second entry with the same DN.
+    Naming,
+    /// A search before writing.
+    Search,
+}
+
+impl Mapping {
+    /// Reads the text of a mapping file. `{base_dn}` in it becomes `base_dn`; `id_default` is what the directory
+    /// uses as id when the file doesn't say.
+    pub fn parse(source: Source, base_dn: &Dn, id_default: &IdAttribute) -> Result<Self, Diagnostics> {
+        let findings = Findings::new();
+        let mapping = read::mapping(&Arc::new(source), base_dn, id_default, &findings);
+        findings.into_result(mapping)
+    }
+
+    /// The mapping of one kind of resource.
+    #[must_use]
+    pub fn of(&self, kind: ResourceKind) -> Option<&ResourceMapping> {
+        match kind {
+            ResourceKind::User => Some(&self.user),
+            ResourceKind::Group => self.group.as_ref(),
+        }
+    }
+}

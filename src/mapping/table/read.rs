@@ -1,0 +1,302 @@
+//! Reads the `[user]` and the `[group]` table.
+
+use std::sync::Arc;
+
+use super::{Base, Delete, Disable, IdAttribute, Mapping, Members, ResourceMapping, Unique, check};
+use crate::directory::{AttributeName, Dn, Filter, IdForm};
+use crate::mapping::row::{Draft, read_row};
+use crate::mapping::template::dn::DnTemplate;
+use crate::scim::{ResourceKind, ResourceSchema};
+use crate::tables::{Findings, Located, Origin, Source, Spot, TableReader, Value, document};
+
+/// Everything in a `[user]` or `[group]` table, each key checked for itself.
+pub(super) struct Sketch {
+    pub(super) kind: ResourceKind,
+    pub(super) spot: Spot,
+    pub(super) base: Option<Located<Base>>,
+    pub(super) object_class: Option<Located<Vec<Located<String>>>>,
+    pub(super) rdn: Option<Located<AttributeName>>,
+    pub(super) filter: Option<Located<Filter>>,
+    pub(super) id: IdAttribute,
+    pub(super) disable: Option<Located<Disable>>,
+    /// There is a `disable` key, right or wrong.
+    pub(super) has_disable: bool,
+    pub(super) delete: Option<Located<Delete>>,
+    pub(super) members: Option<Located<AttributeName>>,
+    pub(super) unique: Option<Located<Unique>>,
+    pub(super) rows: Vec<Draft>,
+    /// `rows` are all rows that the file has; the others are wrong and reported.
+    pub(super) all_rows: bool,
+    /// The standard schemas with the attributes that the rows add.
+    pub(super) schema: ResourceSchema,
+}
+
+/// Reads a whole file.
+pub(super) fn mapping(
+    source: &Arc<Source>,
+    base_dn: &Dn,
+    id_default: &IdAttribute,
+    findings: &Findings,
+) -> Option<Mapping> {
+    let table = document::parse(source, findings);
+    let spot = Spot { origin: Origin::File(source.clone()), span: 0..0 };
+    let root = TableReader::new(&table, "the mapping", spot, findings);
+    let names = Names { base_dn, id_default };
+    let user = root.table("user").map(|reader| names.sketch(ResourceKind::User, reader));
+    let group = root.table("group").map(|reader| names.sketch(ResourceKind::Group, reader));
+    if root.node("user").is_none() && !findings.is_broken(&root.spot().origin) {
+        let help = "add a [user] table; conf/mapping has complete examples".to_owned();
+        findings.report(root.spot(), "the mapping has no [user] table", help);
+    }
+    root.finish();
+    let has_group = group.is_some();
+    let mut user = user?;
+    let mut group = group;
+    check::references(&mut user, group.as_mut(), findings);
+    let user = resource(user, findings);
+    let group = group.map(|group| resource(group, findings));
+    match (user, group) {
+        (Some(user), Some(Some(group))) => Some(Mapping { user, group: Some(group) }),
+        (Some(user), None) if !has_group => Some(Mapping { user, group: None }),
+        _ => None,
+    }
+}
+
+fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
+    check::resource(&sketch, findings);
+    let served = check::served(&sketch);
+    let unique = check::unique(&sketch);
+    let class = sketch.object_class.as_ref().and_then(|it| it.value.last()).map(|it| it.value.clone());
+    let default_filter = || Some(Filter::equal(&AttributeName::literal("objectClass"), &class?));
+    Some(ResourceMapping {
+        kind: sketch.kind,
+        place: sketch.spot.place(),
+        base: sketch.base?.value,
+        object_class: sketch.object_class?.value.into_iter().map(|it| it.value).collect(),
+        rdn: sketch.rdn?.value,
+        filter: sketch.filter.map(|it| it.value).or_else(default_filter)?,
+        id: sketch.id,
+        disable: sketch.disable.map(|it| it.value),
+        delete: sketch.delete.map_or(Delete::Delete, |it| it.value),
+        members: sketch.members.map(|it| Members { place: it.place(), attribute: it.value }),
+        unique,
+        rows: sketch.rows.into_iter().map(|draft| draft.row).collect(),
+        schema: sketch.schema,
+        served,
+    })
+}
+
+/// What to write for a key that is missing.
+struct Examples {
+    base: &'static str,
+    object_class: &'static str,
+    rdn: &'static str,
+    attributes: &'static str,
+}
+
+impl Examples {
+    const fn of(kind: ResourceKind) -> Self {
+        match kind {
+            ResourceKind::User => Self {
+                base: "\"ou=people,{base_dn}\"",
+                object_class: "[\"top\", \"person\", \"organizationalPerson\", \"inetOrgPerson\"]",
+                rdn: "\"uid\"",
+                attributes: "[{ scim = \"userName\", ldap = \"uid\", required = true }]",
+            },
+            ResourceKind::Group => Self {
+                base: "\"ou=groups,{base_dn}\"",
+                object_class: "[\"top\", \"groupOfNames\"]",
+                rdn: "\"cn\"",
+                attributes: "[{ scim = \"displayName\", ldap = \"cn\", required = true }]",
+            },
+        }
+    }
+}
+
+struct Names<'a> {
+    base_dn: &'a Dn,
+    id_default: &'a IdAttribute,
+}
+
+impl Names<'_> {
+    fn sketch(&self, kind: ResourceKind, reader: TableReader<'_>) -> Sketch {
+        let standard = ResourceSchema::standard(kind);
+        let mut schema = standard.clone();
+        let examples = Examples::of(kind);
+        let mut rows = Vec::new();
+        let written = reader.list_of_tables("attributes", "this row", &format!("attributes = {}", examples.attributes));
+        let count = written.len();
+        for row in written {
+            let Some(draft) = read_row(row, &standard) else { continue };
+            if let (Some(custom), Some(path)) = (&draft.custom, &draft.row.scim) {
+                schema.add_custom(&path.path, custom.clone());
+            }
+            rows.push(draft);
+        }
+        if reader.node("attributes").is_none() {
+            reader.missing("attributes", examples.attributes);
+        }
+        check::complete(&mut rows, &schema, reader.findings());
+        let sketch = Sketch {
+            kind,
+            spot: reader.spot().clone(),
+            base: self.base(&reader, &schema, examples.base),
+            object_class: object_class(&reader, examples.object_class),
+            rdn: attribute(&reader, "rdn", Some(examples.rdn)),
+            filter: self.filter(&reader),
+            id: self.id(&reader),
+            disable: self.disable(&reader, kind),
+            has_disable: reader.node("disable").is_some(),
+            delete: self.delete(&reader, kind),
+            members: members(&reader, kind),
+            unique: reader.choice("unique", &[("naming", Unique::Naming), ("search", Unique::Search)]),
+            all_rows: count == rows.len()
+                && matches!(reader.node("attributes").map(|it| &it.value), Some(Value::List(_))),
+            rows,
+            schema,
+        };
+        reader.finish();
+        sketch
+    }
+
+    fn filled(&self, text: &str) -> String {
+        text.replace("{base_dn}", self.base_dn.as_str())
+    }
+
+    fn base(&self, reader: &TableReader<'_>, schema: &ResourceSchema, example: &str) -> Option<Located<Base>> {
+        let text = reader.required::<String>("base", example)?;
+        let squeezed = text.replace(' ', "");
+        if squeezed.contains("{{base_dn}}") {
+            let help = "write {base_dn} with single braces; double braces are for attributes of the resource";
+            reader.findings().report(&text.spot, "`base_dn` is no attribute of a resource", help.to_owned());
+            return None;
+        }
+        let parsed = DnTemplate::parse(&self.filled(&text));
+        let template = parsed.map_err(|fault| {
+            let spot = text.spot.inside(&text.value, fault.span);
+            reader.findings().report(&spot, fault.message, format!("write `base = {example}`"));
+        });
+        let template = template.ok()?;
+        check::names(template.attributes(), schema, &text.spot, reader.findings());
+        let root = template.root().clone();
+        if root.is_root() {
+            let help = format!("end the name with {{base_dn}}: base = {example}");
+            reader.findings().report(
+                &text.spot,
+                "`base` has no fixed end, so every search would start at the root",
+                help,
+            );
+        }
+        let value = if template.is_fixed() { Base::Fixed(root) } else { Base::Template { template, root } };
+        Some(Located { value, spot: text.spot })
+    }
+
+    fn filter(&self, reader: &TableReader<'_>) -> Option<Located<Filter>> {
+        let base_dn = Filter::escaped(self.base_dn.as_str());
+        let parse = |text: &str| Filter::parse(&text.replace("{base_dn}", &base_dn));
+        reader.parsed("filter", parse, "write `filter = \"(objectClass=inetOrgPerson)\"`")
+    }
+
+    fn id(&self, reader: &TableReader<'_>) -> IdAttribute {
+        let Some(id) = attribute(reader, "id", None) else { return self.id_default.clone() };
+        let form = match id.value.as_str().to_ascii_lowercase().as_str() {
+            "entryuuid" => IdForm::EntryUuid,
+            "objectguid" => IdForm::ObjectGuid,
+            "nsuniqueid" => IdForm::NsUniqueId,
+            _ => IdForm::Writable,
+        };
+        IdAttribute { attribute: id.value, form }
+    }
+
+    fn dn(&self, reader: &TableReader<'_>, key: &'static str) -> Option<Located<Dn>> {
+        reader.parsed(key, |text| Dn::parse(&self.filled(text)), "write a DN: \"ou=disabled,{base_dn}\"")
+    }
+
+    fn disable(&self, reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<Disable>> {
+        let node = reader.node("disable")?;
+        if kind == ResourceKind::Group {
+            reader.findings().report(&node.spot, "only users can be disabled", "leave `disable` out".to_owned());
+            return None;
+        }
+        if let Value::Table(_) = node.value {
+            let inner = reader.table("disable")?;
+            let value = self.disable_by_attribute(&inner);
+            inner.finish();
+            return Some(Located { value: value?, spot: node.spot.clone() });
+        }
+        let words = [
+            ("ad-account-control", Disable::AdAccountControl),
+            ("ppolicy", Disable::Ppolicy),
+            ("ns-account-lock", Disable::NsAccountLock),
+        ];
+        let or = ", { attribute = \"...\", enabled = \"...\", disabled = \"...\" } or { move_to = \"ou=...\" }";
+        reader.choice_or("disable", &words, or)
+    }
+
+    fn disable_by_attribute(&self, inner: &TableReader<'_>) -> Option<Disable> {
+        if let Some(dn) = self.dn(inner, "move_to") {
+            return Some(Disable::MoveTo(dn.value));
+        }
+        let enabled = inner.optional::<String>("enabled");
+        if inner.node("move_to").is_some() {
+            return None;
+        }
+        let attribute = attribute(inner, "attribute", Some("\"employeeType\""));
+        let disabled = inner.required::<String>("disabled", "\"inactive\"");
+        Some(Disable::Attribute {
+            attribute: attribute?.value,
+            enabled: enabled.map(|it| it.value),
+            disabled: disabled?.value,
+        })
+    }
+
+    fn delete(&self, reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<Delete>> {
+        let node = reader.node("delete")?;
+        if let Value::Table(_) = node.value {
+            let inner = reader.table("delete")?;
+            let dn = self.dn(&inner, "move_to");
+            if inner.node("move_to").is_none() {
+                inner.missing("move_to", "\"ou=deleted,{base_dn}\"");
+            }
+            inner.finish();
+            return Some(Located { value: Delete::MoveTo(dn?.value), spot: node.spot.clone() });
+        }
+        let words = [("delete", Delete::Delete), ("disable", Delete::Disable)];
+        let delete = reader.choice_or("delete", &words, " or { move_to = \"ou=...\" }")?;
+        if kind == ResourceKind::Group && delete.value == Delete::Disable {
+            let help = "write `delete = \"delete\"` or `delete = { move_to = \"ou=deleted,{base_dn}\" }`".to_owned();
+            reader.findings().report(&delete.spot, "only users can be disabled", help);
+            return None;
+        }
+        Some(delete)
+    }
+}
+
+fn attribute(reader: &TableReader<'_>, key: &'static str, example: Option<&str>) -> Option<Located<AttributeName>> {
+    if let Some(example) = example.filter(|_| reader.node(key).is_none()) {
+        reader.missing(key, example);
+    }
+    reader.parsed(key, AttributeName::parse, "an LDAP attribute name is made of letters, digits and hyphens")
+}
+
+fn object_class(reader: &TableReader<'_>, example: &str) -> Option<Located<Vec<Located<String>>>> {
+    let classes = reader.required::<Vec<Located<String>>>("object_class", example)?;
+    if classes.value.is_empty() {
+        reader.findings().report(&classes.spot, "an entry needs an object class", format!("write {example}"));
+    }
+    for class in classes.value.iter().filter(|class| AttributeName::parse(class).is_err()) {
+        let message = format!("\"{}\" is no name of an object class", class.value);
+        reader.findings().report(&class.spot, message, "write one name in each pair of quotes".to_owned());
+    }
+    Some(classes)
+}
+
+fn members(reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<AttributeName>> {
+    let members = attribute(reader, "members", None)?;
+    if kind == ResourceKind::User {
+        let help = "move it to the [group] table".to_owned();
+        reader.findings().report(&members.spot, "users have no members", help);
+        return None;
+    }
+    Some(members)
+}

@@ -1,0 +1,280 @@
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::*;
+use crate::mapping::{Codec, Direction, ReferenceKey};
+use crate::scim::AttributePath;
+
+fn parse(text: &str) -> Result<Mapping, Diagnostics> {
+    let source = Source { name: "mapping.toml".to_owned(), text: text.to_owned() };
+    let id = IdAttribute { attribute: AttributeName::literal("entryUUID"), form: IdForm::EntryUuid };
+    Mapping::parse(source, &Dn::parse("dc=example,dc=com").unwrap(), &id)
+}
+
+/// A mapping that is right but for `rows`.
+fn with_rows(rows: &str) -> String {
+    format!(
+        "[user]\nbase = \"ou=people,{{base_dn}}\"\nobject_class = [\"top\", \"inetOrgPerson\"]\nrdn = \"uid\"\n\
+         attributes = [\n{{ scim = \"userName\", ldap = \"uid\", required = true }},\n{rows}\n]\n"
+    )
+}
+
+/// What is said about `rows`, without the lines around the row.
+fn complaint(rows: &str) -> String {
+    parse(&with_rows(rows)).map(|_| ()).expect_err(rows).to_string()
+}
+
+/// What is said about keys of the `[user]` table.
+fn complaint_about_keys(keys: &str) -> String {
+    let keys: Vec<&str> = keys.lines().collect();
+    let mut lines = vec!["[user]"];
+    let own_rows = keys.iter().any(|key| key.starts_with("attributes"));
+    let text = with_rows("");
+    let text = if own_rows { text.split("attributes").next().unwrap().to_owned() } else { text };
+    let default = text.lines().skip(1).filter(|line| {
+        let key = line.split(" =").next().unwrap();
+        !keys.iter().any(|given| given.split(" =").next() == Some(key))
+    });
+    let default: Vec<&str> = default.collect();
+    lines.extend(&keys);
+    lines.extend(default);
+    parse(&lines.join("\n")).map(|_| ()).expect_err("keys").to_string()
+}
+
+fn shipped(name: &str) -> Mapping {
+    let path = format!("{}/conf/mapping/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_shipped_files_have_no_mistake_and_serve_what_clients_send() {
+    for (name, unique) in
+        [("openldap", Unique::Naming), ("389ds", Unique::Naming), ("active-directory", Unique::Search)]
+    {
+        let mapping = shipped(name);
+        let served: Vec<&str> = mapping.user.served.core.attributes.iter().map(|it| it.name.as_str()).collect();
+        for expected in ["userName", "name", "emails", "phoneNumbers", "addresses", "active", "groups"] {
+            assert!(served.contains(&expected), "{name}: {served:?}");
+        }
+        assert!(!served.contains(&"password"));
+        assert_eq!(mapping.user.served.extensions.len(), 1);
+        assert_eq!(mapping.user.unique, unique, "{name}");
+        assert_eq!(mapping.group.unwrap().members.unwrap().attribute.as_str(), "member");
+    }
+}
+
+#[test]
+fn the_rows_that_are_commented_out_in_shipped_files_are_right_too() {
+    for name in ["openldap", "389ds", "active-directory"] {
+        let path = format!("{}/conf/mapping/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows =
+            text.lines().filter_map(|line| line.trim_start().strip_prefix("# ")).filter(|it| it.starts_with("{ scim"));
+        let rows: Vec<&str> = rows.collect();
+        assert!(rows.len() >= 2);
+        for row in rows.into_iter().filter(|row| !row.contains("\"businessCategory\" }") || row.contains("costCenter"))
+        {
+            parse(&with_rows(row)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_active_directory_name_for_older_systems_is_short_and_clean() {
+    let mapping = shipped("active-directory");
+    let row = mapping.user.rows.iter().find(|row| row.ldap.as_str() == "sAMAccountName").unwrap();
+    let resource = serde_json::json!({"userName": "a,very+long*user/name-indeed@example.com"});
+    let name = row.value.as_ref().unwrap().render(resource.as_object().unwrap()).unwrap();
+    assert_eq!(name.as_deref(), Some("averylongusername-in"));
+}
+
+#[test]
+fn a_row_is_read_with_all_its_keys() {
+    let mapping = parse(&with_rows(
+        "{ scim = 'emails[type eq \"work\" or primary eq true].value', ldap = \"mail\", case = \"lower\", max_length = 64 },\n\
+         { scim = \"department\", ldap = \"departmentNumber\", one_of = [\"R\", \"S\"], default = \"R\", lookup = { R = \"1\", S = \"2\" } },\n\
+         { scim = \"manager\", ldap = \"manager\", reference = { to = \"user\", by = [\"id\", \"userName\", \"emails\"] } },\n\
+         { scim = \"urn:example:hr:2.0:User:since\", ldap = \"x-since\", as = \"generalized-time\", direction = \"from-ldap\" },\n\
+         { scim = \"urn:example:hr:2.0:User:tags\", ldap = \"x-tags\", multi = true, only_if = 'urn:example:hr:2.0:User:since pr' },\n\
+         { ldap = \"cn\", value = \"{{ name.givenName }} {{ name.familyName }}\", fallback = \"{{ userName }}\" },",
+    ))
+    .unwrap();
+    let [_, mail, department, manager, since, tags, cn] = mapping.user.rows.as_slice() else { panic!() };
+    let selectors = &mail.scim.as_ref().unwrap().selectors;
+    assert_eq!(selectors.len(), 2);
+    assert_eq!(department.lookup.as_ref().unwrap().to_ldap(&"S".into()), Some("2"));
+    assert_eq!(department.place.to_string(), "mapping.toml:8:1");
+    let by = &manager.reference.as_ref().unwrap().by;
+    assert_eq!(by[0], ReferenceKey::Id);
+    assert_eq!(by[1], ReferenceKey::Path(AttributePath::core("userName")));
+    assert_eq!(manager.scim.as_ref().unwrap().path.sub.as_deref(), Some("value"));
+    assert_eq!((since.codec, since.reads(), since.writes()), (Codec::GeneralizedTime, true, false));
+    assert!(tags.only_if.is_some() && tags.scim.as_ref().unwrap().multi_valued);
+    assert_eq!(cn.direction, Direction::ToLdap);
+    let (path, custom) = mapping.user.schema.resolve(&tags.scim.as_ref().unwrap().path).unwrap();
+    assert_eq!(path.to_string(), "urn:example:hr:2.0:User:tags");
+    assert!(custom.multi_valued);
+    assert!(mapping.user.served.urns().any(|urn| urn == "urn:example:hr:2.0:User"));
+}
+
+#[test]
+fn names_prove_uniqueness_only_where_they_can() {
+    let unique = |keys: &str| {
+        let text = with_rows("").replace("rdn =", &format!("{keys}\nrdn ="));
+        parse(&text).unwrap().user.unique
+    };
+    assert_eq!(unique(""), Unique::Naming);
+    assert_eq!(unique("unique = \"search\""), Unique::Search);
+    assert_eq!(unique("delete = { move_to = \"ou=gone,{base_dn}\" }"), Unique::Search);
+    assert_eq!(unique("disable = { move_to = \"ou=gone,{base_dn}\" }"), Unique::Search);
+    let template = with_rows("").replace("ou=people,", "ou={{ department }},ou=people,");
+    assert_eq!(parse(&template).unwrap().user.unique, Unique::Search);
+}
+
+#[test]
+fn a_base_may_depend_on_the_user() {
+    let mapping = parse(&with_rows("").replace("ou=people,", "ou={{ department }},ou=people,")).unwrap();
+    let urn = crate::scim::schema::ENTERPRISE_URN;
+    let resource = serde_json::json!({ urn: { "department": "R, D" } });
+    let parent = mapping.user.base.parent_for(resource.as_object().unwrap()).unwrap();
+    assert_eq!(parent.as_str(), "ou=R\\, D,ou=people,dc=example,dc=com");
+    assert_eq!(mapping.user.base.root().as_str(), "ou=people,dc=example,dc=com");
+}
+
+#[test]
+fn the_filter_defaults_to_the_last_object_class() {
+    assert_eq!(parse(&with_rows("")).unwrap().user.filter.to_string(), "(objectClass=inetOrgPerson)");
+}
+
+#[test]
+fn rows_that_can_never_work_are_explained() {
+    let cases = [
+        ("unknown attribute", "{ scim = \"username2\", ldap = \"x\" }"),
+        ("unknown part", "{ scim = \"name.givnName\", ldap = \"x\" }"),
+        ("part without its attribute", "{ scim = \"givenName\", ldap = \"x\" }"),
+        ("attribute of one's own without URN", "{ scim = \"shoeSize\", ldap = \"x\" }"),
+        ("not a URN", "{ scim = \"example:hr:role\", ldap = \"x\" }"),
+        (
+            "one letter off in a known URN",
+            "{ scim = \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:departmant\", ldap = \"x\" }",
+        ),
+        ("a schema", "{ scim = \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\", ldap = \"x\" }"),
+        ("parts of one's own", "{ scim = \"urn:example:x:role.value\", ldap = \"x\" }"),
+        ("not a path", "{ scim = \"emails[type eq\", ldap = \"x\" }"),
+        ("the bridge's own attribute", "{ scim = \"active\", ldap = \"x\" }"),
+        ("complex", "{ scim = \"name\", ldap = \"x\" }"),
+        ("which element", "{ scim = \"emails.value\", ldap = \"x\" }"),
+        ("selector on one value", "{ scim = 'title[type eq \"work\"]', ldap = \"x\" }"),
+        ("no simple selector", "{ scim = 'emails[type sw \"w\"].value', ldap = \"x\" }"),
+        ("unknown part in selector", "{ scim = 'emails[typ eq \"work\"].value', ldap = \"x\" }"),
+        ("multi on one value", "{ scim = \"title\", ldap = \"x\", multi = true }"),
+        ("neither scim nor value", "{ ldap = \"x\", fallback = \"y\" }"),
+        ("no ldap", "{ scim = \"title\" }"),
+        ("no LDAP name", "{ scim = \"title\", ldap = \"job title\" }"),
+        ("computed and read", "{ ldap = \"x\", value = \"y\", direction = \"both\" }"),
+        ("required but computed", "{ ldap = \"x\", value = \"y\", required = true, default = \"z\" }"),
+        (
+            "required but only read",
+            "{ scim = \"title\", ldap = \"x\", direction = \"from-ldap\", required = true, fallback = \"x\" }",
+        ),
+        ("unknown codec", "{ scim = \"title\", ldap = \"x\", as = \"bool\" }"),
+        ("codec of another type", "{ scim = \"title\", ldap = \"x\", as = \"boolean\" }"),
+        ("password read back", "{ scim = \"password\", ldap = \"userPassword\", direction = \"both\" }"),
+        ("password that is none", "{ scim = \"title\", ldap = \"x\", as = \"password\" }"),
+        ("case of a date", "{ scim = \"urn:example:x:since\", ldap = \"x\", as = \"filetime\", case = \"lower\" }"),
+        ("default not allowed", "{ scim = \"title\", ldap = \"x\", one_of = [\"a\", \"b\"], default = \"c\" }"),
+        (
+            "default of another type",
+            "{ scim = \"urn:example:x:n\", ldap = \"x\", as = \"integer\", default = \"many\" }",
+        ),
+        ("default a list", "{ scim = \"title\", ldap = \"x\", default = [\"a\"] }"),
+        ("nothing allowed", "{ scim = \"title\", ldap = \"x\", one_of = [] }"),
+        ("lookup not one to one", "{ scim = \"title\", ldap = \"x\", lookup = { a = \"1\", b = \"1\" } }"),
+        ("lookup incomplete", "{ scim = \"title\", ldap = \"x\", one_of = [\"a\", \"b\"], lookup = { a = \"1\" } }"),
+        (
+            "lookup of a reference",
+            "{ scim = \"manager\", ldap = \"manager\", reference = { to = \"user\" }, lookup = { a = \"1\" } }",
+        ),
+        ("lookup of numbers", "{ scim = \"title\", ldap = \"x\", lookup = { a = 1 } }"),
+        ("reference to nothing", "{ scim = \"manager\", ldap = \"manager\", reference = { to = \"group\" } }"),
+        (
+            "reference by what isn't read",
+            "{ scim = \"manager\", ldap = \"manager\", reference = { to = \"user\", by = [\"externalId\"] } }",
+        ),
+        ("reference without to", "{ scim = \"manager\", ldap = \"manager\", reference = { by = [\"id\"] } }"),
+        ("unknown key", "{ scim = \"title\", ldap = \"x\", requird = true }"),
+        ("template syntax", "{ ldap = \"x\", value = \"{{ name.givenName\" }"),
+        ("template filter", "{ ldap = \"x\", value = \"Dr. {{ userName | uper }}\" }"),
+        ("template of unknown attribute", "{ ldap = \"x\", value = \"{{ givenName }}\" }"),
+        ("template in wrong spelling", "{ ldap = \"x\", value = \"{{ username }}\" }"),
+        ("condition that is no filter", "{ scim = \"title\", ldap = \"x\", only_if = \"userType = Employee\" }"),
+        ("condition on unknown attribute", "{ scim = \"title\", ldap = \"x\", only_if = \"userTipe pr\" }"),
+        ("written twice", "{ scim = \"title\", ldap = \"x\" },\n{ scim = \"nickName\", ldap = \"X\" }"),
+        ("written by a key", "{ scim = \"title\", ldap = \"objectClass\" }"),
+    ];
+    let shown: Vec<String> = cases.iter().map(|(what, row)| format!("## {what}\n{}\n", complaint(row))).collect();
+    assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn keys_that_can_never_work_are_explained() {
+    let cases = [
+        ("no table", complaint_of_file("")),
+        ("base with a wrong name", complaint_about_keys("base = \"people\"")),
+        ("base in the wrong braces", complaint_about_keys("base = \"ou=people,{{ base_dn }}\"")),
+        ("base template syntax", complaint_about_keys("base = \"ou={{ title. }},{base_dn}\"")),
+        ("base of unknown attribute", complaint_about_keys("base = \"ou={{ departement }},{base_dn}\"")),
+        ("base without end", complaint_about_keys("base = \"ou={{ title }}\"")),
+        ("filter", complaint_about_keys("filter = \"(objectClass=inetOrgPerson\"")),
+        ("object class", complaint_about_keys("object_class = \"top, person\"")),
+        ("no object class", complaint_about_keys("object_class = []")),
+        ("rdn nobody writes", complaint_about_keys("rdn = \"cn\"")),
+        ("disable", complaint_about_keys("disable = \"lock\"")),
+        ("disable by attribute", complaint_about_keys("disable = { atribute = \"x\", enabled = \"y\" }")),
+        ("disable by moving", complaint_about_keys("disable = { move_to = \"disabled\" }")),
+        (
+            "disable by an attribute of a row",
+            complaint_about_keys("disable = { attribute = \"uid\", disabled = \"x\" }"),
+        ),
+        ("delete", complaint_about_keys("delete = \"remove\"")),
+        ("delete by disabling", complaint_about_keys("delete = \"disable\"")),
+        ("members of a user", complaint_about_keys("members = \"member\"")),
+        ("unique", complaint_about_keys("unique = true")),
+        ("no userName", complaint_about_keys("attributes = [{ scim = \"title\", ldap = \"uid\", required = true }]")),
+        (
+            "userName not read",
+            complaint_about_keys(
+                "attributes = [{ scim = \"userName\", ldap = \"uid\", required = true, direction = \"to-ldap\" }]",
+            ),
+        ),
+        ("rdn without value", complaint_about_keys("attributes = [{ scim = \"userName\", ldap = \"uid\" }]")),
+        ("attributes as a table", complaint_about_keys("attributes = { userName = \"uid\" }")),
+        (
+            "a group that is disabled",
+            complaint_of_file(&format!("{}[group]\ndisable = \"ppolicy\"\ndelete = \"disable\"\n", with_rows(""))),
+        ),
+    ];
+    let shown: Vec<String> = cases.iter().map(|(what, complaint)| format!("## {what}\n{complaint}\n")).collect();
+    assert_snapshot!(shown.join("\n"));
+}
+
+fn complaint_of_file(text: &str) -> String {
+    parse(text).map(|_| ()).expect_err("file").to_string()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_reader_never_panics_on_a_slip_in_a_shipped_file(at in 0usize..9000, cut in 0usize..12, put in "[\\PC\"{}\\[\\]=,.\\n]{0,3}") {
+        let path = format!("{}/conf/mapping/openldap.toml", env!("CARGO_MANIFEST_DIR"));
+        let mut text = std::fs::read_to_string(path).unwrap();
+        let (from, to) = (at.min(text.len()), (at + cut).min(text.len()));
+        if text.is_char_boundary(from) && text.is_char_boundary(to) {
+            text.replace_range(from..to, &put);
+        }
+        if let Err(diagnostics) = parse(&text) {
+            prop_assert!(diagnostics.count() > 0 && !diagnostics.to_string().is_empty());
+        }
+    }
+}
