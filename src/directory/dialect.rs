@@ -59,6 +59,9 @@ pub struct Dialect {
     pub empty_groups: bool,
     /// Long lists of values come in pieces, as `member;range=0-1499`.
     pub ranged_values: bool,
+    /// Every text attribute answers equality and substrings without regard to case, whatever the published schema says
+    /// of matching rules (Active Directory publishes none).
+    pub matches_every_string: bool,
     /// Matching rule that tests bits of an integer.
     pub bit_and_rule: &'static str,
     /// Matching rule that follows a chain of links, such as nested memberships.
@@ -86,6 +89,7 @@ const OPEN_LDAP: Dialect = Dialect {
     post_read: true,
     empty_groups: false,
     ranged_values: false,
+    matches_every_string: false,
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),
@@ -107,6 +111,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     post_read: false,
     empty_groups: true,
     ranged_values: true,
+    matches_every_string: true,
     bit_and_rule: BIT_AND,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
     password_attribute: AttributeName::literal("unicodePwd"),
@@ -130,6 +135,7 @@ const DS_389: Dialect = Dialect {
     post_read: true,
     empty_groups: true,
     ranged_values: false,
+    matches_every_string: false,
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),

@@ -41,3 +41,4 @@ pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
 pub use server::{ASSERTION, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
 pub use settings::{Bind, Settings, SettingsFault, TrustAnchors};
 pub use url::{InvalidUrl, ServerUrl};
+pub mod ldif;

@@ -123,6 +123,16 @@ impl Codec {
     }
 }
 
+/// The generalized times of the whole seconds before and after a SCIM date and time, for comparing it with stamps that
+/// have no fractions; `None` when `text` is no date and time.
+#[must_use]
+pub fn seconds_around(text: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let at = moment(&Value::from(text)).ok()?;
+    let second = |offset| Timestamp::from_second(at.as_second().checked_add(offset)?).ok();
+    let written = |at| generalized_time(at).into_bytes();
+    Some((written(second(-1)?), written(second(1)?)))
+}
+
 /// Characters that no directory string and no JSON client can do anything with; tab and line ends are fine.
 fn has_control_characters(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
@@ -173,7 +183,7 @@ fn moment(value: &Value) -> Result<Timestamp, String> {
     let parsed = value.as_str().and_then(|text| {
         let text = text.trim();
         // A date and time without a zone is taken as UTC.
-        text.parse().ok().or_else(|| Some(TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok()?))
+        text.parse().ok().or_else(|| TimeZone::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok())
     });
     parsed.ok_or_else(|| "it must be a date and time such as 2026-12-24T18:00:00Z".to_owned())
 }

@@ -1,13 +1,29 @@
-//! Translation both ways between resources and entries. Pure.
+//! Translation both ways between resources and entries, identity, filters, and the plan. Pure: parsed once from the
+//! table, no sockets, no store, no HTTP.
 
+mod account;
 pub mod codec;
+mod explain;
+mod filter;
+mod identity;
 pub mod lookup;
+mod members;
+mod plan;
+mod read;
 pub mod row;
+mod scope;
+mod select;
 pub mod table;
 pub mod template;
+mod write;
 
 pub use codec::Codec;
+pub use explain::Step;
+pub use filter::{Compiled, Terms};
 pub use lookup::Lookup;
+pub use plan::{NewEntry, Rename, Update, Wish};
+pub use read::{NoId, Pointer, Reading, Referenced};
 pub use row::{Case, Direction, Reference, ReferenceKey, Row, RowPath, When};
 pub use table::{Base, Delete, Disable, IdAttribute, Mapping, Members, ResourceMapping, Unique};
 pub use template::{Template, TemplateFault};
+pub use write::{Mention, Mentions, WriteMode};

@@ -129,7 +129,7 @@ pub struct Reference {
 }
 
 /// What identifies the resource that a reference names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ReferenceKey {
     /// Its SCIM id.
     Id,

@@ -42,7 +42,7 @@ pub struct ResourceMapping {
     pub filter: Filter,
     /// What the SCIM id is.
     pub id: IdAttribute,
-    /// How a user is disabled; `None`: `active` is ignored.
+    /// How a user is disabled; `None`: a request to deactivate is refused.
     pub disable: Option<Disable>,
     /// What a DELETE does.
     pub delete: Delete,
@@ -155,6 +155,9 @@ pub enum Delete {
 pub struct Members {
     /// The attribute, which holds DNs.
     pub attribute: AttributeName,
+    /// Where entries that can be members stand: below the bases of users and groups. Other values of the attribute
+    /// belong to somebody else.
+    pub within: Vec<Dn>,
     /// Where the table says so.
     pub place: Place,
 }
@@ -174,7 +177,18 @@ impl Mapping {
     pub fn parse(source: Source, base_dn: &Dn, id_default: &IdAttribute) -> Result<Self, Diagnostics> {
         let findings = Findings::new();
         let mapping = read::mapping(&Arc::new(source), base_dn, id_default, &findings);
-        findings.into_result(mapping)
+        findings.into_result(mapping.map(Self::with_member_bases))
+    }
+
+    fn with_member_bases(mut self) -> Self {
+        let mut within = self.user.search_bases();
+        if let Some(group) = &mut self.group {
+            within.extend(group.search_bases());
+            if let Some(members) = &mut group.members {
+                members.within = within;
+            }
+        }
+        self
     }
 
     /// The mapping of one kind of resource.

@@ -58,7 +58,8 @@ impl Op {
 impl Patch {
     /// Reads the body of a PATCH request. What is left is in normal form: an operation without a path has become one
     /// for each attribute it names; values are in the type of their attribute; to replace by nothing has become to
-    /// remove; what concerns unknown attributes is gone.
+    /// remove; to remove `members[value eq "1"]` has become to remove that value from `members`; additions to the same
+    /// attribute that follow each other are one, and so are removals; what concerns unknown attributes is gone.
     ///
     /// # Errors
     /// [`FaultKind::InvalidSyntax`] if the body has not the form of a PATCH request; [`FaultKind::InvalidPath`],

@@ -155,16 +155,19 @@ impl Diagnostic {
         let masked = self.origin.masked();
         let name = self.origin.name();
         let title = Level::ERROR.primary_title(self.message.as_str());
-        let help = self.help.as_ref().map(|help| Level::HELP.message(help.as_str()));
-        let group = match &self.span {
-            Some(span) => {
+        let group = match (&self.span, &self.origin) {
+            (Some(span), Origin::File(_)) => {
                 let start = span.start.min(masked.len());
                 let end = span.end.clamp(start, masked.len());
                 let annotation = AnnotationKind::Primary.span(start..end);
                 title.element(Snippet::source(masked.as_str()).path(name.as_str()).annotation(annotation))
             }
-            None => title.element(annotate_snippets::Origin::path(name.as_str())),
+            (_, Origin::Variable(_)) => title
+                .element(annotate_snippets::Origin::path(name.as_str()))
+                .element(Level::NOTE.message(format!("it is set to \"{masked}\""))),
+            (None, Origin::File(_)) => title.element(annotate_snippets::Origin::path(name.as_str())),
         };
+        let help = self.help.as_ref().map(|help| Level::HELP.message(help.as_str()));
         renderer.render(&[group.elements(help)])
     }
 }

@@ -62,6 +62,9 @@ pub struct Key {
 pub struct Table(Vec<(Key, Node)>);
 
 impl Table {
+    /// A table without keys.
+    pub const EMPTY: Self = Self(Vec::new());
+
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
@@ -74,13 +77,13 @@ impl Table {
     }
 
     /// The value of `key` in any case, which is made with `make` when there is none.
-    pub fn entry(&mut self, key: &str, make: impl FnOnce() -> (Key, Node)) -> &mut Node {
+    pub fn entry(&mut self, key: &str, make: impl FnOnce() -> (Key, Node)) -> Option<&mut Node> {
         let known = self.0.iter().position(|(known, _)| known.name.eq_ignore_ascii_case(key));
         let at = known.unwrap_or_else(|| {
             self.0.push(make());
             self.0.len() - 1
         });
-        &mut self.0[at].1
+        self.0.get_mut(at).map(|(_, node)| node)
     }
 }
 

@@ -3,8 +3,6 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::diagnostic::{Origin, Place, Spot};
 use super::document::{Node, Table, Value};
 
@@ -210,10 +208,4 @@ impl Readable for Table {
     fn example(_: &Node) -> String {
         "{ ... }".to_owned()
     }
-}
-
-/// True when `text` is a TOML value of its own, such as `true`, `3` or `"x"`.
-#[must_use]
-pub fn is_toml_value(text: &str) -> bool {
-    DeValue::parse(text).is_ok()
 }

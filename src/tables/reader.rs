@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::diagnostic::{Findings, Spot};
+use super::diagnostic::{Findings, Origin, Spot};
 use super::document::{Key, Node, Table, Value};
 use super::mask::is_secret_name;
 use super::readable::{Located, Readable};
@@ -129,7 +129,21 @@ impl<'a> TableReader<'a> {
     /// The table under `key`.
     pub fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let node = self.node(key)?;
-        self.reader_of(node, key, format!("[{key}]"))
+        let name = match self.name.strip_suffix(']') {
+            Some(outer) => format!("{outer}.{key}]"),
+            None if self.name.starts_with("this ") => format!("`{key}` of {}", self.name),
+            None => format!("[{key}]"),
+        };
+        self.reader_of(node, key, name)
+    }
+
+    /// The table under `key`, or an empty one when it isn't there.
+    pub fn section(&self, key: &'static str) -> Option<TableReader<'a>> {
+        static EMPTY: Table = Table::EMPTY;
+        match self.node(key) {
+            Some(_) => self.table(key),
+            None => Some(TableReader::new(&EMPTY, format!("[{key}]"), self.spot.clone(), self.findings)),
+        }
     }
 
     /// The tables under `key`, each with its name: `[key.NAME]`.
@@ -216,7 +230,11 @@ impl<'a> TableReader<'a> {
             Value::Text(_) => format!("`{key}` must be {}", T::EXPECTED),
             _ => format!("`{key}` must be {}, and is {found}", T::EXPECTED),
         };
-        self.findings.report(&node.spot, message, format!("write `{key} = {example}`"));
+        let help = match &node.spot.origin {
+            Origin::File(_) => format!("write `{key} = {example}`"),
+            Origin::Variable(variable) => format!("write {}={example}", variable.name),
+        };
+        self.findings.report(&node.spot, message, help);
     }
 }
 

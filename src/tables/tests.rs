@@ -16,7 +16,7 @@ fn read(text: &str) -> Result<(), Diagnostics> {
     let (source, findings) = (source(text), Findings::new());
     let table = parse(&source, &findings);
     let spot = Spot { origin: Origin::File(source), span: 0..0 };
-    let root = TableReader::new(&table, "this file", spot, &findings);
+    let root = TableReader::new(&table, "the file", spot, &findings);
     if let Some(server) = root.table("server") {
         server.optional::<String>("name");
         server.optional::<bool>("enabled");

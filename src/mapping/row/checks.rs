@@ -17,7 +17,6 @@ fn at<'w, T>(key: &'static str, value: Option<&'w Located<T>>) -> Option<(&'stat
 
 /// A row needs something to write or something to read into; `None` when it has neither.
 pub(super) fn shape(written: &Written, findings: &Findings) -> Option<()> {
-    let direction = written.direction.as_ref();
     if !written.has_content {
         let help = "add `scim = \"...\"` for an attribute of the resource, or `value = \"...\"` for a computed value";
         findings.report(&written.spot, "the row has neither `scim` nor `value`", help.to_owned());
@@ -27,37 +26,40 @@ pub(super) fn shape(written: &Written, findings: &Findings) -> Option<()> {
         return None;
     }
     if written.scim.is_none() {
-        if let Some(direction) = direction.filter(|it| it.value != Direction::ToLdap) {
-            let help = "add `scim = \"...\"` for the attribute it is read into, or leave `direction` out";
-            findings.report(&direction.spot, "a row without `scim` can't read", help.to_owned());
-        }
-        let spots = [
-            at("required", written.required.as_ref()),
-            at("default", written.default.as_ref()),
-            at("one_of", written.one_of.as_ref()),
-            at("only_if", written.only_if.as_ref()),
-            at("lookup", written.lookup.as_ref()),
-            at("reference", written.reference.as_ref()),
-        ];
-        each(
-            findings,
-            spots,
-            "is about what the client sends, and the row has no `scim`",
-            "leave it out, or add `scim`",
-        );
+        computed_only(written, findings);
     }
-    if direction.is_some_and(|it| it.value == Direction::FromLdap) {
-        let spots = [
-            written.required.as_ref().filter(|it| it.value).map(|it| ("required", &it.spot)),
-            at("value", written.value.as_ref()),
-            at("fallback", written.fallback.as_ref()),
-            at("default", written.default.as_ref()),
-            at("when", written.when.as_ref()),
-            at("only_if", written.only_if.as_ref()),
-        ];
-        each(findings, spots, "is about writing, and the row only reads", "leave it out, or leave `direction` out");
+    if written.direction.as_ref().is_some_and(|it| it.value == Direction::FromLdap) {
+        read_only(written, findings);
     }
     Some(())
+}
+
+fn computed_only(written: &Written, findings: &Findings) {
+    if let Some(direction) = written.direction.as_ref().filter(|it| it.value != Direction::ToLdap) {
+        let help = "add `scim = \"...\"` for the attribute it is read into, or leave `direction` out";
+        findings.report(&direction.spot, "a row without `scim` can't read", help.to_owned());
+    }
+    let spots = [
+        at("required", written.required.as_ref()),
+        at("default", written.default.as_ref()),
+        at("one_of", written.one_of.as_ref()),
+        at("only_if", written.only_if.as_ref()),
+        at("lookup", written.lookup.as_ref()),
+        at("reference", written.reference.as_ref()),
+    ];
+    each(findings, spots, "is about what the client sends, and the row has no `scim`", "leave it out, or add `scim`");
+}
+
+fn read_only(written: &Written, findings: &Findings) {
+    let spots = [
+        written.required.as_ref().filter(|it| it.value).map(|it| ("required", &it.spot)),
+        at("value", written.value.as_ref()),
+        at("fallback", written.fallback.as_ref()),
+        at("default", written.default.as_ref()),
+        at("when", written.when.as_ref()),
+        at("only_if", written.only_if.as_ref()),
+    ];
+    each(findings, spots, "is about writing, and the row only reads", "leave it out, or leave `direction` out");
 }
 
 /// `multi` belongs to lists, and a list without `multi` needs to know which element is meant.

@@ -2,12 +2,16 @@
 
 use serde_json::Value;
 
-use super::{Case, Direction, Row, When, checks, path};
+use super::{Case, Direction, Reference, Row, RowPath, When, checks, path};
 use crate::directory::AttributeName;
 use crate::mapping::codec::Codec;
+use crate::mapping::lookup::Lookup;
 use crate::mapping::template::Template;
 use crate::scim::{Attribute, AttributeType, Mutability, ResourceKind, ResourceSchema, Returned};
 use crate::tables::{Findings, Key, Located, Node, Spot, TableReader, Value as TomlValue};
+
+/// A lookup table as written: SCIM values and LDAP values.
+pub(super) type Pairs = Vec<(Key, Located<String>)>;
 
 /// What was written in a row, key by key, each checked for itself.
 pub(super) struct Written {
@@ -24,7 +28,7 @@ pub(super) struct Written {
     pub(super) when: Option<Located<When>>,
     pub(super) one_of: Option<Located<Vec<Located<String>>>>,
     pub(super) only_if: Option<Located<String>>,
-    pub(super) lookup: Option<Located<Vec<(Key, Located<String>)>>>,
+    pub(super) lookup: Option<Located<Pairs>>,
     pub(super) case: Option<Located<Case>>,
     pub(super) max_length: Option<Located<u64>>,
     pub(super) multi: Option<Located<bool>>,
@@ -71,29 +75,10 @@ pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSch
     checks::one_of(&written, kind, codec, findings);
     let lookup = checks::lookup(&written, kind, codec, findings);
     checks::reference(&written, findings);
-    let ldap = written.ldap.as_ref()?;
-    let row = Row {
-        place: written.spot.place(),
-        direction: written.direction(codec),
-        scim,
-        ldap: ldap.value.clone(),
-        value: written.value.as_ref().map(|it| it.value.clone()),
-        fallback: written.fallback.as_ref().map(|it| it.value.clone()),
-        default: written.default.as_ref().map(|it| it.value.clone()),
-        required: written.required.as_ref().is_some_and(|it| it.value),
-        when: written.when.as_ref().map(|it| it.value).unwrap_or_default(),
-        one_of: written.one_of.iter().flat_map(|it| &it.value).map(|it| it.value.clone()).collect(),
-        only_if: None,
-        lookup,
-        case: written.case.as_ref().map(|it| it.value),
-        max_length: written.max_length.as_ref().and_then(|it| usize::try_from(it.value).ok()),
-        multi: written.is_multi(),
-        codec,
-        reference: written.reference.as_ref().map(|it| super::Reference { to: it.value.0, by: Vec::new() }),
-    };
+    let ldap_spot = written.ldap.as_ref()?.spot.clone();
     Some(Draft {
-        row,
-        ldap_spot: ldap.spot.clone(),
+        row: written.row(scim, codec, lookup)?,
+        ldap_spot,
         templates: written.value.iter().chain(&written.fallback).cloned().collect(),
         by: written.reference.map(|it| it.value.1).unwrap_or_default(),
         spot: written.spot,
@@ -137,6 +122,29 @@ impl Written {
         };
         reader.finish();
         written
+    }
+
+    /// The row, once its keys are checked; conditions and references come later.
+    fn row(&self, scim: Option<RowPath>, codec: Codec, lookup: Option<Lookup>) -> Option<Row> {
+        Some(Row {
+            place: self.spot.place(),
+            direction: self.direction(codec),
+            scim,
+            ldap: self.ldap.as_ref()?.value.clone(),
+            value: self.value.as_ref().map(|it| it.value.clone()),
+            fallback: self.fallback.as_ref().map(|it| it.value.clone()),
+            default: self.default.as_ref().map(|it| it.value.clone()),
+            required: self.required.as_ref().is_some_and(|it| it.value),
+            when: self.when.as_ref().map(|it| it.value).unwrap_or_default(),
+            one_of: self.one_of.iter().flat_map(|it| &it.value).map(|it| it.value.clone()).collect(),
+            only_if: None,
+            lookup,
+            case: self.case.as_ref().map(|it| it.value),
+            max_length: self.max_length.as_ref().and_then(|it| usize::try_from(it.value).ok()),
+            multi: self.is_multi(),
+            codec,
+            reference: self.reference.as_ref().map(|it| Reference { to: it.value.0, by: Vec::new() }),
+        })
     }
 
     pub(super) fn is_multi(&self) -> bool {
@@ -207,7 +215,7 @@ fn scalar(node: &Node) -> Option<Value> {
     }
 }
 
-fn lookup(reader: &TableReader<'_>) -> Option<Located<Vec<(Key, Located<String>)>>> {
+fn lookup(reader: &TableReader<'_>) -> Option<Located<Pairs>> {
     let node = reader.node("lookup")?;
     let example = "write lookup = { \"SCIM value\" = \"LDAP value\", \"another\" = \"X\" }".to_owned();
     let TomlValue::Table(table) = &node.value else {

@@ -78,7 +78,7 @@ fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
         id: sketch.id,
         disable: sketch.disable.map(|it| it.value),
         delete: sketch.delete.map_or(Delete::Delete, |it| it.value),
-        members: sketch.members.map(|it| Members { place: it.place(), attribute: it.value }),
+        members: sketch.members.map(|it| Members { place: it.place(), attribute: it.value, within: Vec::new() }),
         unique,
         rows: sketch.rows.into_iter().map(|draft| draft.row).collect(),
         schema: sketch.schema,

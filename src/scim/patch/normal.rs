@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Op, Operation};
 use crate::scim::fault::{Fault, FaultKind};
-use crate::scim::filter::Filter;
+use crate::scim::filter::{Comparison, Filter, Literal};
 use crate::scim::path::{AttributePath, PatchPath};
 use crate::scim::resource::intake::{self, Trail, kind_of};
 use crate::scim::schema::{Attribute, Mutability, ResourceSchema};
@@ -154,6 +154,10 @@ impl Normalizer<'_> {
         value: Option<Value>,
         top: &Attribute,
     ) -> Result<(), Fault> {
+        let (filter, value) = match filter.as_ref().filter(|_| path.sub.is_none()).and_then(named_values) {
+            Some(named) => (None, Some(Value::Array(named))),
+            None => (filter, value),
+        };
         let some_values = top.multi_valued && filter.is_none() && path.sub.is_none();
         let value = match value {
             // An empty list names nothing to remove; it must not empty the attribute.
@@ -175,8 +179,28 @@ impl Normalizer<'_> {
         Ok(())
     }
 
-    fn push(&mut self, op: Op, path: PatchPath, value: Option<Value>) {
+    // Clients send one operation for each of a thousand members; as one operation it is carried out in one go.
+    fn push(&mut self, op: Op, path: PatchPath, mut value: Option<Value>) {
+        if let (Op::Add | Op::Remove, Some(Value::Array(more)), Some(last)) = (op, &mut value, self.out.last_mut())
+            && last.op == op
+            && last.path.as_ref() == Some(&path)
+            && let Some(Value::Array(listed)) = &mut last.value
+        {
+            listed.append(more);
+            return;
+        }
         self.out.push(Operation { op, path: Some(path), value });
+    }
+}
+
+/// The elements that a filter names by their value and nothing else, as `members[value eq "1"]` does.
+fn named_values(filter: &Filter) -> Option<Vec<Value>> {
+    match filter {
+        Filter::Compare { path, op: Comparison::Eq, value } if path.attribute == "value" && *value != Literal::Null => {
+            Some(vec![json!({ "value": value.to_value() })])
+        }
+        Filter::Or(filters) => Some(filters.iter().map(named_values).collect::<Option<Vec<_>>>()?.concat()),
+        _ => None,
     }
 }
 

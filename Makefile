@@ -1,0 +1,35 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench check fmt fmt-check clippy deny
+
+CARGO ?= cargo
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install the servers that demo, test and bench start (Debian packages; quick when all are there)
+	@tests/setup.sh
+
+demo: setup ## play what Okta sends against a throw-away OpenLDAP and show what becomes of it
+	@$(CARGO) build --quiet --bin scim2ldap --example demo
+	@$(CARGO) run --quiet --example demo
+
+test: setup ## all tests: units, properties, golden files, and the daemon against real servers
+	$(CARGO) test --locked
+
+bench: setup ## how fast the bridge is, beside the directory alone
+	$(CARGO) bench --bench bridge
+
+check: fmt-check clippy test ## what has to be good before a change goes in
+
+fmt: ## format the code
+	$(CARGO) fmt
+
+fmt-check: ## is the code formatted?
+	$(CARGO) fmt --check
+
+clippy: ## lint the code, with warnings as errors
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+deny: ## check the licences, the origin and the bans of every crate that is built in
+	$(CARGO) deny check bans licenses sources

@@ -1,0 +1,67 @@
+//! Why an intent or a question was not carried out.
+
+use crate::directory;
+use crate::mapping::NoId;
+use crate::scim::{self, FaultKind, ResourceKind};
+
+/// Why something was not done. Which HTTP status each gets is the business of [`crate::http`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The request itself is at fault.
+    #[error(transparent)]
+    Request(#[from] scim::Fault),
+    /// Nothing has this id.
+    #[error("There is no {} with the id {id}.", .kind.name())]
+    NotFound {
+        /// The kind that was asked for.
+        kind: ResourceKind,
+        /// The id as the client gave it.
+        id: String,
+    },
+    /// The tenant does not serve this kind of resource.
+    #[error("This tenant does not serve {}.", .0.endpoint())]
+    NotServed(ResourceKind),
+    /// The resource is at another version than the client expects.
+    #[error("The resource has changed since you read it: read it again and repeat the change.")]
+    PreconditionFailed,
+    /// The bridge may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The directory can't be asked now; the same request may succeed later.
+    #[error("{detail}")]
+    Unavailable {
+        /// What the client's admin reads.
+        detail: String,
+        /// Seconds to wait before asking again.
+        retry_after: u32,
+    },
+    /// The directory refuses for a reason that the client can't mend.
+    #[error("{0}")]
+    Directory(String),
+}
+
+impl Fault {
+    /// The one place that says what a directory's fault means to who asked.
+    pub(super) fn of_directory(fault: &directory::Fault, retry_after: u32) -> Self {
+        use directory::FaultKind as Kind;
+        if fault.is_transient() {
+            return Self::Unavailable { detail: fault.to_string(), retry_after };
+        }
+        if fault.is_uniqueness() {
+            return Self::Request(scim::Fault::new(FaultKind::Uniqueness, fault.to_string()));
+        }
+        match fault.kind {
+            Kind::AccessDenied => Self::Forbidden(fault.to_string()),
+            Kind::Constraint | Kind::InvalidSyntax | Kind::ObjectClass | Kind::ValueExists | Kind::NotAllowedOnRdn => {
+                Self::Request(scim::Fault::new(FaultKind::InvalidValue, fault.to_string()))
+            }
+            _ => Self::Directory(fault.to_string()),
+        }
+    }
+}
+
+impl From<NoId> for Fault {
+    fn from(fault: NoId) -> Self {
+        Self::Directory(fault.to_string())
+    }
+}

@@ -1,0 +1,279 @@
+//! The plan: what to change in the directory so that an entry becomes what a resource says. Pure.
+//!
+//! Only attributes that rows name are compared or written. Applied twice, the second plan is empty.
+
+use super::account::AccountChange;
+use super::row::{Direction, Row, When};
+use super::table::ResourceMapping;
+use super::write::{Mentions, Wanted, WriteMode};
+use crate::directory::ldif::Ldif;
+use crate::directory::{AttributeName, Change, Dialect, Dn, Entry, Modification, Rdn};
+use crate::scim::{AttributePath, Fault, FaultKind, Resource};
+
+/// A new entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Where it goes.
+    pub dn: Dn,
+    /// All its attributes, the naming attribute included.
+    pub attributes: Vec<(AttributeName, Vec<Vec<u8>>)>,
+}
+
+/// The change of an entry that is there: first the rename, then the modifications.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// The new name, the new container, or both.
+    pub rename: Option<Rename>,
+    /// Attribute changes, carried out as one LDAP modify.
+    pub modifications: Vec<Modification>,
+}
+
+/// A modrdn (RFC 4511 section 4.9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// The relative name the entry gets; the old one's value is removed.
+    pub rdn: Rdn,
+    /// The container the entry moves to; `None`: it stays where it is.
+    pub parent: Option<Dn>,
+}
+
+/// What a change should lead to.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The resource as the client sees it now.
+    pub before: &'a Resource,
+    /// The resource as it should be.
+    pub after: &'a Resource,
+    /// The client named only what changes.
+    pub is_patch: bool,
+    /// Which entries `after` refers to.
+    pub mentions: &'a Mentions,
+    /// What may be carried over.
+    pub mode: WriteMode,
+    /// The kind of server.
+    pub dialect: &'a Dialect,
+}
+
+impl Update {
+    /// Whether the entry already is as it should be.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rename.is_none() && self.modifications.is_empty()
+    }
+
+    /// The name of the entry `dn` after the rename, if there is one.
+    #[must_use]
+    pub fn renamed(&self, dn: &Dn) -> Dn {
+        let Some(rename) = &self.rename else { return dn.clone() };
+        let named = dn.with_rdn(&rename.rdn);
+        rename.parent.as_ref().map_or_else(|| named.clone(), |parent| named.moved_under(parent))
+    }
+
+    /// The change of the entry `dn` as LDIF, in the order it is carried out.
+    #[must_use]
+    pub fn to_ldif(&self, dn: &Dn) -> String {
+        let mut ldif = Ldif::default();
+        if let Some(rename) = &self.rename {
+            ldif = ldif.rename(dn, &rename.rdn, rename.parent.as_ref());
+        }
+        if !self.modifications.is_empty() {
+            ldif = ldif.modify(&self.renamed(dn), &self.modifications);
+        }
+        ldif.into_text()
+    }
+}
+
+impl ResourceMapping {
+    /// The entry that `resource` becomes when it is created.
+    pub fn plan_create(
+        &self,
+        resource: &Resource,
+        mentions: &Mentions,
+        mode: WriteMode,
+        dialect: &Dialect,
+    ) -> Result<NewEntry, Fault> {
+        let classes = self.object_class.iter().map(|class| class.as_bytes().to_vec()).collect();
+        let mut attributes = vec![(AttributeName::literal("objectClass"), classes)];
+        for at in 0..self.rows.len() {
+            if let (Some(row), Wanted::Values(values)) = (self.rows.get(at), self.wanted(at, resource, mentions, mode)?)
+                && !values.is_empty()
+            {
+                merge(&mut attributes, &row.ldap, values);
+            }
+        }
+        if let Some((members, values)) = self.member_values(resource, mentions, dialect) {
+            attributes.push((members.attribute.clone(), values));
+        }
+        let active = wants_active(resource).unwrap_or(true);
+        match &self.disable {
+            Some(disable) => attributes.extend(disable.on_create(active)),
+            None if !active && !self.has_active_row() => return Err(self.cannot_disable()),
+            None => {}
+        }
+        let name = attributes.iter().find(|(attribute, _)| *attribute == self.rdn);
+        let name = name.and_then(|(_, values)| values.first()).and_then(|value| std::str::from_utf8(value).ok());
+        let name = name.ok_or_else(|| self.nameless())?.to_owned();
+        let container = match &self.disable {
+            Some(super::table::Disable::MoveTo(container)) if !active => container.clone(),
+            _ => self.home(resource)?,
+        };
+        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes })
+    }
+
+    /// The change that makes `entry`, which shows as `before`, what `after` says. In a patch, rows whose value it did
+    /// not touch are left alone even where the entry differs from what the row would write; in a replace, every row
+    /// is compared.
+    pub fn plan_update(&self, entry: &Entry, wish: &Wish<'_>) -> Result<Update, Fault> {
+        let mut update = Update::default();
+        let mut rdn = None;
+        for (at, row) in self.rows.iter().enumerate() {
+            let Wanted::Values(wanted) = self.wanted(at, wish.after, wish.mentions, wish.mode)? else { continue };
+            if self.is_untouched(at, &wanted, wish) || (row.when == When::IfEmpty && entry.has(&row.ldap)) {
+                continue;
+            }
+            // An adopted entry may be named by another attribute; then this one is an ordinary value.
+            let name = entry.dn.rdn().filter(|rdn| row.ldap == self.rdn && rdn.value_of(&self.rdn).is_some());
+            match name {
+                Some(name) => rdn = self.plan_rdn(&name, &wanted)?,
+                None => update.modifications.extend(diff(row, entry, wanted)),
+            }
+        }
+        update.modifications.extend(self.plan_members(entry, wish.after, wish.mentions, wish.dialect));
+        let account = self.plan_account(entry, wish.after)?;
+        update.modifications.extend(account.modifications);
+        update.rename = match (rdn, account.parent) {
+            (None, None) => None,
+            (Some(rdn), parent) => Some(Rename { rdn, parent }),
+            (None, parent) => entry.dn.rdn().map(|rdn| Rename { rdn, parent }),
+        };
+        Ok(update)
+    }
+
+    /// Whether the request leaves the value of a row as it is: a patch that did not change it, or one left out that
+    /// the client never saw (a reference to something outside the tenant's bases, a value the codec can't read).
+    fn is_untouched(&self, at: usize, wanted: &[Vec<u8>], wish: &Wish<'_>) -> bool {
+        let was = self.wanted(at, wish.before, wish.mentions, wish.mode);
+        if wish.is_patch && matches!(&was, Ok(Wanted::Values(same)) if same == wanted) {
+            return true;
+        }
+        let reads_back = self.rows.get(at).is_some_and(|row| row.direction == Direction::Both && row.scim.is_some());
+        wanted.is_empty() && reads_back && !self.shows(at, wish.before)
+    }
+
+    /// A fault of `resource` that shows without looking at any entry.
+    pub fn check(&self, resource: &Resource, mode: WriteMode) -> Result<(), Fault> {
+        for at in 0..self.rows.len() {
+            self.wanted(at, resource, &Mentions::default(), mode)?;
+        }
+        Ok(())
+    }
+
+    fn plan_rdn(&self, name: &Rdn, wanted: &[Vec<u8>]) -> Result<Option<Rdn>, Fault> {
+        let Some(new) = wanted.first().and_then(|value| std::str::from_utf8(value).ok()) else {
+            return Err(self.nameless());
+        };
+        Ok((name.value_of(&self.rdn) != Some(new)).then(|| name.replacing(&self.rdn, new)))
+    }
+
+    fn plan_account(&self, entry: &Entry, after: &Resource) -> Result<AccountChange, Fault> {
+        // A replace that says nothing of `active` must not bring a leaver back.
+        let Some(active) = wants_active(after) else { return Ok(AccountChange::default()) };
+        match &self.disable {
+            Some(disable) if disable.is_active(entry) != active => {
+                Ok(disable.change(entry, active, &self.home(after)?))
+            }
+            None if !active && !self.has_active_row() => Err(self.cannot_disable()),
+            _ => Ok(AccountChange::default()),
+        }
+    }
+
+    /// The change that a DELETE makes where the table says `delete = "disable"`.
+    #[must_use]
+    pub fn plan_disable(&self, entry: &Entry) -> Update {
+        let Some(disable) = &self.disable else { return Update::default() };
+        let account = disable.change(entry, false, &entry.dn);
+        let rename = account.parent.and_then(|parent| entry.dn.rdn().map(|rdn| Rename { rdn, parent: Some(parent) }));
+        Update { rename, modifications: account.modifications }
+    }
+
+    /// The container that active entries of this kind live in.
+    fn home(&self, resource: &Resource) -> Result<Dn, Fault> {
+        self.base.parent_for(resource.as_map()).map_err(|reason| Fault::new(FaultKind::InvalidValue, reason))
+    }
+
+    fn has_active_row(&self) -> bool {
+        let active = AttributePath::core("active");
+        self.rows.iter().any(|row| row.scim.as_ref().is_some_and(|path| path.path == active))
+    }
+
+    fn nameless(&self) -> Fault {
+        let subject = self.rows.iter().find(|row| row.ldap == self.rdn).map_or_else(String::new, Row::subject);
+        Fault::new(FaultKind::InvalidValue, format!("{subject} is required: the entry is named by {}.", self.rdn))
+    }
+
+    fn cannot_disable(&self) -> Fault {
+        Fault::new(
+            FaultKind::InvalidValue,
+            format!(
+                "{} can't be deactivated: the mapping table says nothing of how. Add `disable` to it.",
+                self.kind.endpoint()
+            ),
+        )
+    }
+}
+
+fn wants_active(resource: &Resource) -> Option<bool> {
+    resource.get(&AttributePath::core("active")).and_then(serde_json::Value::as_bool)
+}
+
+fn merge(attributes: &mut Vec<(AttributeName, Vec<Vec<u8>>)>, name: &AttributeName, values: Vec<Vec<u8>>) {
+    match attributes.iter_mut().find(|(attribute, _)| attribute == name) {
+        Some((_, have)) => {
+            for value in values {
+                if !have.contains(&value) {
+                    have.push(value);
+                }
+            }
+        }
+        None => attributes.push((name.clone(), values)),
+    }
+}
+
+/// The modifications that bring one attribute from what the entry holds to `wanted`.
+///
+/// A row that is not `multi` owns only the value that it shows: other values of the attribute belong to somebody else.
+fn diff(row: &Row, entry: &Entry, wanted: Vec<Vec<u8>>) -> Vec<Modification> {
+    let current = entry.values(&row.ldap);
+    let change = |change: Change| Modification { attribute: row.ldap.clone(), change };
+    if row.multi || current.len() <= 1 {
+        if same(row, current, &wanted) {
+            return Vec::new();
+        }
+        return vec![change(Change::Replace(wanted))];
+    }
+    let shown = current.first().cloned().into_iter().collect::<Vec<_>>();
+    if same(row, &shown, &wanted) {
+        return Vec::new();
+    }
+    let added: Vec<Vec<u8>> = wanted.into_iter().filter(|value| !current.contains(value)).collect();
+    let mut modifications = vec![change(Change::Delete(shown))];
+    if !added.is_empty() {
+        modifications.push(change(Change::Add(added)));
+    }
+    modifications
+}
+
+fn same(row: &Row, current: &[Vec<u8>], wanted: &[Vec<u8>]) -> bool {
+    current.len() == wanted.len() && wanted.iter().all(|value| current.iter().any(|have| equal(row, have, value)))
+}
+
+fn equal(row: &Row, one: &[u8], other: &[u8]) -> bool {
+    if one == other {
+        return true;
+    }
+    let dn = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| Dn::parse(text).ok());
+    row.reference.is_some() && dn(one).is_some_and(|one| Some(one) == dn(other))
+}
+
+#[cfg(test)]
+mod tests;

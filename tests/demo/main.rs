@@ -1,0 +1,130 @@
+//! `make demo`: an identity provider's working day with one employee, played with the requests that Okta really sends,
+//! and what becomes of each of them in a directory. Everything runs on loopback and is gone afterwards.
+
+// A demo that can't go on says so and stops.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+mod paint;
+mod stage;
+
+use harness::{BASIC, Config, Daemon, Slapd};
+use paint::Paint;
+use serde_json::{Value, json};
+use stage::{Outcome, Stage};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const BEFORE: &str = "ann.lee@example.com";
+const AFTER: &str = "ann.miller@example.com";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let paint = Paint::for_terminal();
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("\nThe demo can't go on: {}", panic.payload_as_str().unwrap_or("for an unknown reason"));
+    }));
+    match play(paint).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("\n{}", paint.bad(&fault));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that is started here ends when this function returns.
+async fn play(paint: Paint) -> Result<(), String> {
+    let slapd = Slapd::own();
+    let base = slapd.suffix("demo").await;
+    let daemon = Daemon::start(binary()?, &Config::for_slapd(&slapd, &base));
+    println!("{}", paint.title("scim2ldap: what Okta sends, and what becomes of it in the directory"));
+    println!("  bridge     {} with conf/mapping/openldap.toml", daemon.scim_url());
+    println!("  directory  OpenLDAP at {}, made for this demo, still empty", slapd.tls_url());
+
+    let mut stage = Stage::new(daemon.scim(BASIC), slapd.raw().await, base, paint);
+    let outcome = story(&mut stage).await;
+    if outcome.is_err() {
+        eprintln!("\nWhat the bridge logged:\n{}", daemon.log_text());
+    }
+    outcome?;
+    println!("\n{}", paint.good(&format!("All {} steps went as they should.", stage.steps())));
+    Ok(())
+}
+
+async fn story(stage: &mut Stage) -> Outcome {
+    stage.scene("An admin presses \"Test API Credentials\"");
+    stage.get("/Users?startIndex=1&count=2", 200).await?;
+
+    stage.scene("Ann is assigned to the app. Okta looks her up, ...");
+    stage.find_user(BEFORE, 0).await?;
+    stage.scene("... does not find her, and creates her (it always sends a random password, and empty groups)");
+    let id = stage.post("/Users", &newcomer(), 201).await?;
+    let id = id["id"].as_str().ok_or("the new user has no id")?.to_owned();
+
+    stage.scene("Her profile changes: Okta reads her and sends everything back with its changes");
+    let user = format!("/Users/{id}");
+    let mut profile = stage.get(&user, 200).await?;
+    profile["title"] = json!("Head of Research");
+    profile["name"]["givenName"] = json!("Ann Marie");
+    stage.put(&user, &profile, 200).await?;
+
+    stage.scene("She leaves: deactivated, the way a custom SAML app does it");
+    let mut profile = stage.get(&user, 200).await?;
+    profile["active"] = json!(false);
+    stage.put(&user, &profile, 200).await?;
+    stage.expect(&user, "/active", &json!(false))?;
+
+    stage.scene("The same by PATCH, as apps of the catalogue do it: nothing is left to change");
+    stage.patch(&user, &active(false), 200).await?;
+
+    stage.scene("She comes back. Okta finds her, inactive, ...");
+    stage.find_user(BEFORE, 1).await?;
+    stage.scene("... and reactivates her: same entry, same id");
+    stage.patch(&user, &active(true), 200).await?;
+
+    stage.scene("She marries: a new name and a new user name. The entry moves, the id stays");
+    let mut profile = stage.get(&user, 200).await?;
+    profile["userName"] = json!(AFTER);
+    profile["name"]["familyName"] = json!("Miller");
+    profile["emails"] = json!([{"primary": true, "value": AFTER, "type": "work"}]);
+    stage.put(&user, &profile, 200).await?;
+    stage.find_user(AFTER, 1).await?;
+    stage.expect(&user, "/id", &json!(id))
+}
+
+fn newcomer() -> Value {
+    json!({
+        "schemas": [
+            "urn:ietf:params:scim:schemas:core:2.0:User",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+        ],
+        "userName": BEFORE,
+        "name": {"givenName": "Ann", "familyName": "Lee"},
+        "emails": [{"primary": true, "value": BEFORE, "type": "work"}],
+        "displayName": "Ann Lee",
+        "title": "Researcher",
+        "locale": "en-US",
+        "externalId": "00ujl29u0le5T6Aj10h7",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Research"},
+        "groups": [],
+        "password": "1mz050nq",
+        "active": true
+    })
+}
+
+fn active(active: bool) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "value": {"active": active}}]
+    })
+}
+
+/// The daemon that was built along with this demo: `target/PROFILE/examples/demo` and `target/PROFILE/scim2ldap`.
+fn binary() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let folder = own.ancestors().nth(2).ok_or("the demo is in no build directory")?;
+    let binary = folder.join("scim2ldap");
+    if binary.is_file() { Ok(binary) } else { Err(format!("{} is missing: run `make demo`", binary.display())) }
+}

@@ -1,0 +1,53 @@
+//! What the integration tests, the demo and the bench stand on: real servers on loopback, started in well under a
+//! second, and gone without a trace when the process that asked for them ends, however it ends.
+//!
+//! | part | is |
+//! |---|---|
+//! | [`Slapd`] | a throw-away OpenLDAP with its own certificates |
+//! | [`Raw`] | a plain LDAP client that reads back what the bridge really wrote |
+//! | [`Config`], [`Daemon`] | the program under test, its configuration and its log |
+//! | [`Scim`] | a SCIM client that checks the manners of every answer |
+//! | [`Proxy`] | the network between bridge and directory, with faults on command |
+//!
+//! Everything here panics with a message for the developer when the ground itself is missing (no `slapd` installed,
+//! no free port): a test that can't start must not look like one that passed.
+
+// The module is compiled into several programs, each of which uses a part of it.
+#![allow(dead_code, unused_imports)]
+// As in every test: a harness that can't go on says so and stops.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+// What belongs to a server is asked of the server, also where all are alike.
+#![allow(clippy::unused_self)]
+
+mod config;
+mod daemon;
+mod keeper;
+mod ports;
+mod proxy;
+mod raw;
+mod scim;
+mod slapd;
+mod tls;
+
+pub use config::{BASIC, BEARER, Config, HEADER, shipped};
+pub use daemon::Daemon;
+pub use keeper::{Keeper, process_exists};
+pub use proxy::Proxy;
+pub use raw::{Attributes, Raw, Refusal};
+pub use scim::{Answer, Credential, Scim};
+pub use slapd::{Options, SUFFIX, Slapd};
+pub use tls::{Authority, client_config};
+
+use std::time::{Duration, Instant};
+
+/// Asks `question` every few milliseconds until it has an answer; gives up, loudly, after `patience`.
+pub fn wait_until<T>(what: &str, patience: Duration, mut question: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(began.elapsed() < patience, "gave up after {patience:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,212 @@
+//! A stretch of network that fails on command.
+
+use super::ports;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// How the network behaves at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weather {
+    /// Everything passes.
+    Fine,
+    /// Connections are refused, as by a host without the service.
+    Refusing,
+    /// Connections are accepted and stay open, but no byte gets through either way.
+    Stalled,
+    /// What the client says arrives, what the server answers is lost: the client can't know what became of it.
+    Deaf,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    weather: Weather,
+    /// Connections opened before this count went up are reset.
+    cuts: u64,
+    /// The next answer cuts its connection instead of arriving.
+    ambush: bool,
+}
+
+/// A TCP proxy on 127.0.0.1, in a thread of its own so that a busy test does not slow it.
+#[derive(Debug)]
+pub struct Proxy {
+    runtime: Option<Runtime>,
+    port: u16,
+    state: watch::Sender<State>,
+    open: Open,
+}
+
+/// For each open connection how many cuts there had been when it was accepted.
+type Open = Arc<Mutex<Vec<u64>>>;
+
+impl Proxy {
+    /// A proxy before `127.0.0.1:target`, in fine weather.
+    pub fn before(target: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false });
+        let port = ports::free();
+        let open = Open::default();
+        runtime.spawn(listen(port, target, state.clone(), Arc::clone(&open)));
+        let proxy = Self { runtime: Some(runtime), port, state, open };
+        proxy.await_listener(true);
+        proxy
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `ldap://127.0.0.1:PORT` of the proxy.
+    pub fn url(&self) -> String {
+        format!("ldap://127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections are open through the proxy.
+    pub fn connections(&self) -> usize {
+        self.open.lock().unwrap().len()
+    }
+
+    /// Resets every open connection; new ones are served.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| state.cuts += 1);
+        self.await_cut();
+    }
+
+    /// Resets every open connection and refuses new ones.
+    pub fn refuse(&self) {
+        self.state.send_modify(|state| (state.weather, state.cuts) = (Weather::Refusing, state.cuts + 1));
+        self.await_listener(false);
+        self.await_cut();
+    }
+
+    /// Connections stay open and new ones are accepted, but nothing moves any more.
+    pub fn stall(&self) {
+        self.set(Weather::Stalled);
+    }
+
+    /// Requests arrive, answers are lost, connections stay open.
+    pub fn half_open(&self) {
+        self.set(Weather::Deaf);
+    }
+
+    /// The next answer of the server is not delivered: its connection is reset instead. What was asked was done.
+    pub fn cut_before_next_answer(&self) {
+        self.state.send_modify(|state| state.ambush = true);
+    }
+
+    /// Fine weather again. Answers lost while half-open stay lost; bytes held back by a stall are delivered.
+    pub fn resume(&self) {
+        self.set(Weather::Fine);
+        self.await_listener(true);
+    }
+
+    fn set(&self, weather: Weather) {
+        self.state.send_modify(|state| state.weather = weather);
+    }
+
+    fn await_cut(&self) {
+        let cuts = self.state.borrow().cuts;
+        super::wait_until("connections did not end", Duration::from_secs(5), || {
+            self.open.lock().unwrap().iter().all(|opened| *opened == cuts).then_some(())
+        });
+    }
+
+    fn await_listener(&self, listening: bool) {
+        super::wait_until("the proxy's listener", Duration::from_secs(5), || {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+            let connected = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+            (connected == listening).then_some(())
+        });
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn listen(port: u16, target: u16, state: watch::Sender<State>, open: Open) {
+    let mut weather = state.subscribe();
+    loop {
+        let _ = weather.wait_for(|state| state.weather != Weather::Refusing).await;
+        let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
+        loop {
+            tokio::select! {
+                _ = weather.wait_for(|state| state.weather == Weather::Refusing) => break,
+                accepted = listener.accept() => if let Ok((client, _)) = accepted {
+                    let (state, open) = (state.clone(), Arc::clone(&open));
+                    tokio::spawn(async move {
+                        let cuts = state.borrow().cuts;
+                        open.lock().unwrap().push(cuts);
+                        carry(client, target, &state, cuts).await;
+                        let mut open = open.lock().unwrap();
+                        if let Some(place) = open.iter().position(|opened| *opened == cuts) {
+                            open.swap_remove(place);
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Carries one connection until either side ends it or the proxy cuts it.
+async fn carry(client: TcpStream, target: u16, state: &watch::Sender<State>, cuts: u64) {
+    let mut weather = state.subscribe();
+    // Dropping a socket with a zero linger time resets the connection: no polite farewell.
+    let _ = client.set_zero_linger();
+    let _ = client.set_nodelay(true);
+    let transport = async {
+        let _ = state.subscribe().wait_for(|state| state.weather != Weather::Stalled).await;
+        let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+        let _ = server.set_nodelay(true);
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        tokio::select! {
+            () = forward(from_client, to_server, state, false) => {}
+            () = forward(from_server, to_client, state, true) => {}
+        }
+    };
+    tokio::select! {
+        () = transport => {}
+        _ = weather.wait_for(|state| state.cuts != cuts) => {}
+    }
+}
+
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch::Sender<State>, answers: bool) {
+    let mut weather = state.subscribe();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(length) => length,
+        };
+        let Ok(now) = weather.wait_for(|state| state.weather != Weather::Stalled).await.map(|state| *state) else {
+            return;
+        };
+        if answers {
+            if state.send_if_modified(|state| std::mem::take(&mut state.ambush)) {
+                return;
+            }
+            if now.weather == Weather::Deaf {
+                continue;
+            }
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

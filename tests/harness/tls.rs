@@ -1,0 +1,85 @@
+//! A certificate authority of our own, and clients that trust it and nothing else.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The names every certificate carries.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// A new certificate authority (EC P-256).
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+/// Where a certificate was written.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The authority's certificate, PEM.
+    pub ca: PathBuf,
+    /// The server's certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+impl Authority {
+    /// Makes an authority that nobody has met before.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "scim2ldap test authority");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// The authority's own certificate, PEM.
+    pub fn pem(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Issues a certificate for localhost and writes it with its key and the authority's certificate to `directory`.
+    pub fn issue(&self, directory: &Path) -> Files {
+        let names: Vec<String> = NAMES.map(String::from).into();
+        let mut params = CertificateParams::new(names).expect("valid names");
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+
+        fs::create_dir_all(directory).expect("a directory for the certificates");
+        let file = |name: &str, text: &str| {
+            let path = directory.join(name);
+            fs::write(&path, text).expect("a file for the certificate");
+            path
+        };
+        Files {
+            ca: file("ca.pem", self.pem()),
+            certificate: file("server.pem", &certificate),
+            key: file("server.key", &key.serialize_pem()),
+        }
+    }
+}
+
+/// A client that trusts the authority in the PEM file, and nobody else.
+pub fn client_config(ca: &Path) -> Arc<ClientConfig> {
+    install_provider();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("a trust anchor");
+    Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Makes ring the process's cryptography; a second call changes nothing.
+pub fn install_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

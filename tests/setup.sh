@@ -1,0 +1,46 @@
+#!/bin/sh
+# Installs what the tests, the demo and the bench need besides Rust, as Debian packages: an OpenLDAP server to start
+# throw-away instances of, its command-line tools, and systemd-analyze for the unit files.
+# Nothing is started, no server that is already on this machine is touched, and when all is there it just returns.
+set -eu
+
+programs="slapd:slapd slapadd:slapd slaptest:slapd ldapsearch:ldap-utils systemd-analyze:systemd"
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=
+for pair in $programs; do
+    program=${pair%:*} package=${pair#*:}
+    command -v "$program" >/dev/null || case " $missing " in
+        *" $package "*) ;;
+        *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "setup: please install what holds these programs (Debian calls the packages$missing)" >&2
+    exit 1
+fi
+
+root=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "setup: as root, please: apt-get install$missing" >&2; exit 1; }
+    root=sudo
+fi
+
+# Debian starts a server as soon as it is installed, unless this script says no (exit status 101).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '$root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
+    $root chmod 755 "$policy"
+fi
+
+echo "setup: installing$missing"
+# slapd's package would also set up a directory of its own.
+if command -v debconf-set-selections >/dev/null; then
+    echo "slapd slapd/no_configuration boolean true" | $root debconf-set-selections
+fi
+$root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
+# shellcheck disable=SC2086 # a list of packages
+$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
