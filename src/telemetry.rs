@@ -8,14 +8,7 @@ use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
-/// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Lines for people.
-    Human,
-    /// A JSON object on each line.
-    Json,
-}
+use crate::config::LogFormat;
 
 /// The log can't be written as asked for.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +35,12 @@ const QUIET: &str = "actix_server=warn,actix_http=warn,h2=warn,mio=warn,rustls=w
 const VARIABLES: [&str; 2] = ["SCIM2LDAP_LOG", "RUST_LOG"];
 
 /// Begins to log events of `level` (or as the environment has it, in the way of `tracing`'s filters) in `format`.
-pub fn start(level: &str, format: Format) -> Result<(), LogFault> {
+pub fn start(level: &str, format: LogFormat) -> Result<(), LogFault> {
     let filter = filter(level, |name| env::var(name).ok())?;
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
-        Format::Human => builder.with_ansi(io::stderr().is_terminal()).try_init(),
-        Format::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
+        LogFormat::Human => builder.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     }
     .map_err(|_| LogFault::Twice)?;
     panic::set_hook(Box::new(|panic| {

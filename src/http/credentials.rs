@@ -37,7 +37,7 @@ struct Pair {
 struct Token {
     description: Arc<str>,
     header: HeaderName,
-    token: Fingerprint,
+    secret: Fingerprint,
 }
 
 /// Why a request was not let in. The log says it; the client is only told that its credentials were not accepted.
@@ -80,8 +80,8 @@ impl Credentials {
 
     /// Lets a token in that arrives in the header called `header`.
     pub fn allow_header(&mut self, description: &str, header: HeaderName, token: &SecretString) {
-        let token = Fingerprint::of(token.expose_secret().trim().as_bytes());
-        self.tokens.push(Token { description: description.into(), header, token });
+        let secret = Fingerprint::of(token.expose_secret().trim().as_bytes());
+        self.tokens.push(Token { description: description.into(), header, secret });
     }
 
     /// Whether user names with passwords are let in.
@@ -111,8 +111,8 @@ impl Credentials {
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<&Arc<str>, Refusal> {
         let authorization = headers.get(AUTHORIZATION).map(|value| Presented::read(value.as_bytes()));
         let by_token = self.known_token(headers);
-        let by_pair = match authorization.as_ref().and_then(|presented| presented.pair()) {
-            Some(pair) => self.known_pair(&pair),
+        let by_pair = match authorization.as_ref().and_then(Presented::pair) {
+            Some((user, password)) => self.known_pair(&user, &password),
             None => Err(Refusal::Malformed),
         };
         match (by_token, by_pair, authorization) {
@@ -135,7 +135,7 @@ impl Credentials {
             for candidate in
                 [Some(presented.whole), presented.bearer].into_iter().flatten().filter(|value| !value.is_empty())
             {
-                fits |= token.token.equals(&Fingerprint::of(candidate));
+                fits |= token.secret.equals(&Fingerprint::of(candidate));
             }
             if bool::from(fits) {
                 found = Some(&token.description);
@@ -145,13 +145,12 @@ impl Credentials {
     }
 
     /// The description of the pair with this user name and password.
-    fn known_pair(&self, (user, password): &(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)) -> Result<&Arc<str>, Refusal> {
-        let (user, password) = (Fingerprint::of(user), Fingerprint::of(password));
+    fn known_pair(&self, user: &Fingerprint, password: &Fingerprint) -> Result<&Arc<str>, Refusal> {
         let (mut found, mut user_known) = (None, Choice::from(0));
         for pair in &self.pairs {
-            let same_user = pair.user.equals(&user);
+            let same_user = pair.user.equals(user);
             user_known |= same_user;
-            if bool::from(same_user & pair.password.equals(&password)) {
+            if bool::from(same_user & pair.password.equals(password)) {
                 found = Some(&pair.description);
             }
         }
@@ -189,12 +188,12 @@ impl<'a> Presented<'a> {
     }
 
     /// The user name and the password: behind `Basic`, or as a token that decodes to them.
-    fn pair(&self) -> Option<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)> {
+    fn pair(&self) -> Option<(Fingerprint, Fingerprint)> {
         let encoded = self.basic.or(self.bearer).unwrap_or(self.whole);
         let decoded = Zeroizing::new(BASE64.decode(encoded).ok()?);
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let (user, password) = (decoded.get(..colon)?, decoded.get(colon + 1..)?);
-        Some((Zeroizing::new(user.to_vec()), Zeroizing::new(password.to_vec())))
+        Some((Fingerprint::of(user), Fingerprint::of(password)))
     }
 }
 

@@ -1,9 +1,8 @@
 //! The sockets that requests arrive at, and the server behind them.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -17,9 +16,7 @@ use tracing::info;
 
 use super::handler;
 use super::site::Site;
-
-/// Stands in the configuration for the sockets that systemd hands over.
-pub const SYSTEMD: &str = "systemd";
+use crate::config::Listen;
 
 const BACKLOG: i32 = 1024;
 /// Longer than the minute for which load balancers keep idle connections.
@@ -29,7 +26,6 @@ const REQUEST_HEAD_TIME: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(5);
 /// How long requests in flight have to finish on a shutdown, in seconds.
 const SHUTDOWN_SECONDS: u64 = 30;
-const MOST_WORKERS: usize = 4;
 
 /// Why nothing can be listened at.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +33,14 @@ pub enum ListenFault {
     /// An address can't be bound.
     #[error("can't listen at {address}: {error}")]
     Bind {
-        /// The address as the configuration has it.
-        address: String,
+        /// The address.
+        address: SocketAddr,
         /// What the system says.
         error: io::Error,
     },
+    /// A socket that systemd handed over can't be listened at.
+    #[error("systemd handed a socket over that can't be used: {0}")]
+    Inherited(io::Error),
     /// `systemd` is configured, but it handed no socket over.
     #[error(
         "the configuration says listen = \"systemd\", but systemd handed no socket over: is the socket unit started?"
@@ -53,18 +52,21 @@ pub enum ListenFault {
 }
 
 /// Opens a socket for each address; `systemd` stands for those that systemd handed over.
-pub fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, ListenFault> {
+pub fn bind(addresses: &[Listen]) -> Result<Vec<TcpListener>, ListenFault> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let fault = |error| ListenFault::Bind { address: address.clone(), error };
-        if address == SYSTEMD {
-            let inherited = inherited().map_err(fault)?;
-            if inherited.is_empty() {
-                return Err(ListenFault::NothingInherited);
+        match address {
+            Listen::Address(address) => {
+                let fault = |error| ListenFault::Bind { address: *address, error };
+                listeners.push(open(*address).map_err(fault)?);
             }
-            listeners.extend(inherited);
-        } else {
-            listeners.push(bind_one(address).map_err(fault)?);
+            Listen::Systemd => {
+                let inherited = inherited().map_err(ListenFault::Inherited)?;
+                if inherited.is_empty() {
+                    return Err(ListenFault::NothingInherited);
+                }
+                listeners.extend(inherited);
+            }
         }
     }
     Ok(listeners)
@@ -80,18 +82,6 @@ fn inherited() -> io::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-/// A socket at the first of the addresses that `address` stands for which can be bound.
-fn bind_one(address: &str) -> io::Result<TcpListener> {
-    let mut fault = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
-    for address in address.to_socket_addrs()? {
-        match open(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => fault = error,
-        }
-    }
-    Err(fault)
-}
-
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -101,17 +91,19 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// The server that answers what arrives at `listeners` for the tenants of `site`, with TLS if it is given.
+/// The server that answers what arrives at `listeners` for the tenants of `site`, with TLS if it is given, by as many
+/// threads as `workers`.
 /// One line of the log names the address of each listener.
 pub fn serve(
     listeners: Vec<TcpListener>,
     tls: Option<&ServerConfig>,
+    workers: usize,
     site: &Arc<ArcSwap<Site>>,
 ) -> Result<Server, ListenFault> {
     let site = Data::from(Arc::clone(site));
     let mut server =
         HttpServer::new(move || App::new().app_data(site.clone()).default_service(web::to(handler::answer)))
-            .workers(workers())
+            .workers(workers)
             .disable_signals()
             .shutdown_timeout(SHUTDOWN_SECONDS)
             .tcp_nodelay(true)
@@ -131,25 +123,26 @@ pub fn serve(
     Ok(server.run())
 }
 
-fn workers() -> usize {
-    available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn any_port() -> Listen {
+        Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
     #[test]
     fn port_0_stands_for_a_port_that_is_free() {
-        let listeners = bind(&["127.0.0.1:0".to_owned(), "127.0.0.1:0".to_owned()]).unwrap();
+        let listeners = bind(&[any_port(), any_port()]).unwrap();
         let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         assert!(ports[0] != 0 && ports[1] != 0 && ports[0] != ports[1]);
     }
 
     #[test]
     fn an_address_that_is_taken_is_named() {
-        let taken = bind(&["127.0.0.1:0".to_owned()]).unwrap();
-        let address = taken[0].local_addr().unwrap().to_string();
-        assert!(bind(&[address.clone()]).unwrap_err().to_string().contains(&address));
+        let taken = bind(&[any_port()]).unwrap();
+        let address = taken[0].local_addr().unwrap();
+        let fault = bind(&[Listen::Address(address)]).unwrap_err().to_string();
+        assert!(fault.contains(&address.to_string()), "{fault}");
     }
 }

@@ -10,10 +10,12 @@ const JSON: &str = "application/json";
 
 /// Refuses a body that is not JSON in UTF-8, sent as it is. A body without a type is taken to be JSON.
 pub(super) fn check_body_type(headers: &HeaderMap) -> Result<(), Fault> {
-    if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|value| !value.as_bytes().trim_ascii().is_empty()) {
-        if !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
-            return Err(unsupported("compressed", encoding));
-        }
+    let is_plain = |encoding: &HeaderValue| {
+        let encoding = encoding.as_bytes().trim_ascii();
+        encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
+    };
+    if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| !is_plain(encoding)) {
+        return Err(unsupported("compressed", encoding));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let unreadable = || unsupported("", value);

@@ -15,9 +15,10 @@ use tracing::Instrument as _;
 use super::negotiation::SCIM_JSON;
 use super::outcome::Fault;
 use super::route::Endpoint;
-use super::site::{PatchAnswer, Tenant};
+use super::site::Tenant;
 use super::{body, uri};
 use crate::bridge::{Action, Intent, Receipt, VersionMatch};
+use crate::config::PatchAnswer;
 use crate::scim::{self, FaultKind, Patch, Projection, Query, Resource, ResourceKind, ResourceSchema, discovery};
 
 /// The pairs of a query string, decoded.
@@ -98,7 +99,7 @@ impl Call<'_> {
         let projection = self.projection()?;
         let resource = Resource::from_client(self.body(payload).await?, self.schema)?;
         let receipt = self.carry_out(Action::Create(resource), None).await?;
-        self.acknowledge(receipt, &projection, PatchAnswer::Resource)
+        Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
     /// RFC 7644 section 3.5.1.
@@ -106,7 +107,7 @@ impl Call<'_> {
         let projection = self.projection()?;
         let resource = Resource::from_client(self.body(payload).await?, self.schema)?;
         let receipt = self.carry_out(Action::Replace { id, resource }, self.precondition()).await?;
-        self.acknowledge(receipt, &projection, PatchAnswer::Resource)
+        Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
     /// RFC 7644 section 3.5.2.
@@ -116,13 +117,13 @@ impl Call<'_> {
         let receipt = self.carry_out(Action::Patch { id, patch }, self.precondition()).await?;
         // Who asks for attributes wants to see them: section 3.5.2 makes 200 the only answer then.
         let answer = if projection.is_default() { self.tenant.patch_answer(self.kind) } else { PatchAnswer::Resource };
-        self.acknowledge(receipt, &projection, answer)
+        Ok(self.acknowledge(receipt, &projection, answer))
     }
 
     /// RFC 7644 section 3.6.
     async fn delete(&self, id: String) -> Result<HttpResponse, Fault> {
         let receipt = self.carry_out(Action::Delete { id }, self.precondition()).await?;
-        self.acknowledge(receipt, &Projection::default(), PatchAnswer::NoContent)
+        Ok(self.acknowledge(receipt, &Projection::default(), PatchAnswer::NoContent))
     }
 
     async fn body(&self, payload: &mut Payload) -> Result<Value, Fault> {
@@ -150,20 +151,15 @@ impl Call<'_> {
         Ok(task.await.map_err(|_| Fault::Panicked)??)
     }
 
-    fn acknowledge(
-        &self,
-        receipt: Receipt,
-        projection: &Projection,
-        updated: PatchAnswer,
-    ) -> Result<HttpResponse, Fault> {
-        Ok(match receipt {
+    fn acknowledge(&self, receipt: Receipt, projection: &Projection, updated: PatchAnswer) -> HttpResponse {
+        match receipt {
             Receipt::Created(resource) => self.show(StatusCode::CREATED, resource, projection),
             Receipt::Updated(resource) if updated == PatchAnswer::Resource => {
                 self.show(StatusCode::OK, resource, projection)
             }
             Receipt::Updated(resource) => Tag::of(&resource).on(HttpResponse::NoContent()).finish(),
             Receipt::Deleted => HttpResponse::NoContent().finish(),
-        })
+        }
     }
 
     /// An answer that holds `resource`.

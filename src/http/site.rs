@@ -7,6 +7,7 @@ use super::discovery::Documents;
 use super::health::Readiness;
 use super::route::{self, Prefix, Target};
 use crate::bridge::Bridge;
+use crate::config::{PatchAnswer, PatchResponse};
 use crate::scim::ResourceKind;
 
 /// Everything a request needs to know; replaced as a whole on a reload.
@@ -36,24 +37,6 @@ pub struct TenantSettings {
     pub password_sync: bool,
     /// What carries requests out.
     pub bridge: Bridge,
-}
-
-/// What a PATCH answers for each kind of resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PatchResponse {
-    /// For users.
-    pub user: PatchAnswer,
-    /// For groups.
-    pub group: PatchAnswer,
-}
-
-/// The two answers to a PATCH that RFC 7644 section 3.5.2 allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PatchAnswer {
-    /// 200 with the resource.
-    Resource,
-    /// 204 without a body.
-    NoContent,
 }
 
 /// One tenant, ready to serve.

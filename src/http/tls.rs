@@ -13,21 +13,15 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use crate::config::Tls;
 
 /// A certificate with its key, and the files they come from.
 #[derive(Debug)]
 pub struct Certificate {
     current: ArcSwap<CertifiedKey>,
-    seen: Mutex<(Files, Option<Stamp>)>,
-}
-
-/// The two PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    /// The certificate, followed by those that lead to the root.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub private_key: PathBuf,
+    seen: Mutex<(Tls, Option<Stamp>)>,
 }
 
 /// What tells one state of the files from the next.
@@ -58,7 +52,7 @@ pub enum TlsFault {
     #[error("{} and {} can't be used together: {error}", files.certificate.display(), files.private_key.display())]
     Unusable {
         /// The files.
-        files: Files,
+        files: Tls,
         /// What is wrong with them.
         error: rustls::Error,
     },
@@ -69,9 +63,9 @@ pub enum TlsFault {
 
 impl Certificate {
     /// Reads the certificate and its key.
-    pub fn load(files: Files) -> Result<Arc<Self>, TlsFault> {
-        let seen = files.stamp();
-        let current = ArcSwap::from_pointee(files.read()?);
+    pub fn load(files: Tls) -> Result<Arc<Self>, TlsFault> {
+        let seen = stamp(&files);
+        let current = ArcSwap::from_pointee(read_pair(&files)?);
         Ok(Arc::new(Self { current, seen: Mutex::new((files, seen)) }))
     }
 
@@ -79,22 +73,22 @@ impl Certificate {
     /// The old certificate stays in use when the new one can't be.
     pub fn refresh(&self) -> Result<bool, TlsFault> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = seen.0.stamp();
-        if stamp.is_none() || seen.1 == stamp {
+        let now = stamp(&seen.0);
+        if now.is_none() || seen.1 == now {
             return Ok(false);
         }
         // Before it is read: what can't be used is reported once, not every few seconds.
-        seen.1 = stamp;
-        self.current.store(Arc::new(seen.0.read()?));
+        seen.1 = now;
+        self.current.store(Arc::new(read_pair(&seen.0)?));
         Ok(true)
     }
 
     /// Takes the certificate and its key from `files` from now on. Those in use stay when these can't be used.
-    pub fn replace(&self, files: Files) -> Result<(), TlsFault> {
+    pub fn replace(&self, files: Tls) -> Result<(), TlsFault> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = files.stamp();
-        self.current.store(Arc::new(files.read()?));
-        *seen = (files, stamp);
+        let now = stamp(&files);
+        self.current.store(Arc::new(read_pair(&files)?));
+        *seen = (files, now);
         Ok(())
     }
 }
@@ -105,26 +99,24 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-impl Files {
-    fn read(&self) -> Result<CertifiedKey, TlsFault> {
-        let malformed = |path: &Path, what, error| TlsFault::Malformed { path: path.to_owned(), what, error };
-        let chain = CertificateDer::pem_slice_iter(&read(&self.certificate)?)
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
-            .map_err(|error| malformed(&self.certificate, "a certificate", error))?;
-        let key = PrivateKeyDer::from_pem_slice(&zeroize::Zeroizing::new(read(&self.private_key)?))
-            .map_err(|error| malformed(&self.private_key, "a private key", error))?;
-        CertifiedKey::from_der(chain, key, &provider())
-            .map_err(|error| TlsFault::Unusable { files: self.clone(), error })
-    }
+/// Reads both files and makes sure that they belong together.
+fn read_pair(files: &Tls) -> Result<CertifiedKey, TlsFault> {
+    let malformed = |path: &Path, what, error| TlsFault::Malformed { path: path.to_owned(), what, error };
+    let chain = CertificateDer::pem_slice_iter(&read(&files.certificate)?)
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
+        .map_err(|error| malformed(&files.certificate, "a certificate", error))?;
+    let key = PrivateKeyDer::from_pem_slice(&Zeroizing::new(read(&files.private_key)?))
+        .map_err(|error| malformed(&files.private_key, "a private key", error))?;
+    CertifiedKey::from_der(chain, key, &provider()).map_err(|error| TlsFault::Unusable { files: files.clone(), error })
+}
 
-    fn stamp(&self) -> Option<Stamp> {
-        let one = |path: &Path| {
-            let metadata = fs::metadata(path).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
-        };
-        Some([one(&self.certificate)?, one(&self.private_key)?])
-    }
+fn stamp(files: &Tls) -> Option<Stamp> {
+    let one = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    Some([one(&files.certificate)?, one(&files.private_key)?])
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
@@ -156,10 +148,10 @@ mod tests {
         Pair { certificate: made.cert.pem(), private_key: made.signing_key.serialize_pem() }
     }
 
-    fn written(pair: &Pair) -> (tempfile::TempDir, Files) {
+    fn written(pair: &Pair) -> (tempfile::TempDir, Tls) {
         let directory = tempfile::tempdir().unwrap();
         let files =
-            Files { certificate: directory.path().join("cert.pem"), private_key: directory.path().join("key.pem") };
+            Tls { certificate: directory.path().join("cert.pem"), private_key: directory.path().join("key.pem") };
         fs::write(&files.certificate, &pair.certificate).unwrap();
         fs::write(&files.private_key, &pair.private_key).unwrap();
         (directory, files)
@@ -206,7 +198,7 @@ mod tests {
         let (_other_directory, other) = written(&pair());
         let certificate = Certificate::load(files.clone()).unwrap();
         let before = in_use(&certificate);
-        let mixed = Files { private_key: files.private_key, ..other.clone() };
+        let mixed = Tls { private_key: files.private_key, ..other.clone() };
         assert!(certificate.replace(mixed).is_err());
         assert_eq!(in_use(&certificate), before);
         certificate.replace(other).unwrap();
