@@ -207,7 +207,7 @@ mod tests {
     use crate::scim::{ResourceKind, ResourceSchema};
     use crate::tables::Place;
 
-    fn change(operations: Value) -> (MemberChange, usize) {
+    fn change(operations: &Value) -> (MemberChange, usize) {
         let schema = ResourceSchema::standard(ResourceKind::Group);
         let mut patch = Patch::from_client(json!({ "Operations": operations }), &schema).unwrap();
         let change = MemberChange::take_from(&mut patch).unwrap().unwrap();
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_last_word_on_a_member_counts() {
-        let (change, others) = change(json!([
+        let (change, others) = change(&json!([
             {"op": "replace", "value": {"id": "g", "displayName": "Engineers"}},
             {"op": "remove", "path": "members[value eq \"a\"]"},
             {"op": "add", "path": "members", "value": [{"value": "a"}, {"value": "b"}, {"value": "b"}]},
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn removing_all_and_adding_some_is_a_replacement() {
-        let (change, _) = change(json!([
+        let (change, _) = change(&json!([
             {"op": "add", "path": "members", "value": [{"value": "x"}]},
             {"op": "remove", "path": "members"},
             {"op": "add", "path": "members", "value": [{"value": "a"}]},
