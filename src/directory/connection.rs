@@ -130,7 +130,7 @@ impl Connection {
             return Ok(());
         }
         let task = format!("directory {}: {} does not let {who} in", settings.name, endpoint.url);
-        let mut fault = Fault::refused(&task, &result);
+        let mut fault = Fault::refused(&task, &result, None);
         if !is_elsewhere(result.rc) {
             fault.kind = FaultKind::BindFailed;
             fault.message = format!("{task}: {}", explain::bind(&result));

@@ -49,7 +49,8 @@ pub struct Dialect {
     /// changes because a member was renamed or deleted does not touch it.
     pub change_mark: Option<AttributeName>,
     /// The permissive modify control makes adding what is there and deleting what is not there a success.
-    /// OpenLDAP honours it without listing it, Samba ignores it for linked attributes.
+    /// OpenLDAP honours it without listing it, but still answers 16 when the attribute has values and none of those to
+    /// be deleted is among them. Samba ignores it for linked attributes.
     pub permissive_modify: bool,
     /// The assertion control (RFC 4528) works.
     pub assertion: bool,
@@ -170,9 +171,11 @@ impl Kind {
 }
 
 impl Dialect {
-    /// Every dialect.
-    pub(super) fn all() -> &'static [Self] {
-        &DIALECTS
+    /// Whether the diagnostic of a constraint violation says, in the words of any kind of server, that a value must
+    /// be unique and is not.
+    pub(super) fn says_not_unique(diagnostic: &str) -> bool {
+        let said = diagnostic.to_lowercase();
+        DIALECTS.iter().flat_map(|dialect| dialect.not_unique).any(|mark| said.contains(mark))
     }
 }
 
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn texts_to_look_for_are_in_lower_case() {
-        for text in Dialect::all().iter().flat_map(|dialect| dialect.not_unique) {
+        for text in DIALECTS.iter().flat_map(|dialect| dialect.not_unique) {
             assert_eq!(*text, text.to_lowercase());
         }
     }
