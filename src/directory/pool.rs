@@ -26,7 +26,6 @@ const CROWDED: usize = 8;
 const QUIET: Duration = Duration::from_secs(2);
 /// After this long, make sure that a connection still leads somewhere before a write is sent over it.
 const STALE: Duration = Duration::from_secs(15);
-/// How long a less preferred server is used before the preferred one is tried again.
 const AWAY: Duration = Duration::from_mins(1);
 /// After a refused bind, the account is left alone for this long, twice as long each time: it might be locked.
 const FIRST_REST: Duration = Duration::from_secs(2);
@@ -36,6 +35,8 @@ const LONGEST_REST: Duration = Duration::from_mins(1);
 pub(super) struct Pool {
     pub settings: Settings,
     pub health: HealthBook,
+    /// How long a less preferred server is used before the preferred one is tried again.
+    pub away: Duration,
     endpoints: Vec<Endpoint>,
     slots: Vec<Slot>,
     idle: Mutex<Vec<Arc<Connection>>>,
@@ -83,7 +84,8 @@ impl Pool {
         let made = made.map(|(index, url)| Endpoint::new(url.clone(), index, settings.start_tls, tls.as_ref()));
         let endpoints = made.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
         Ok(Self {
-            health: HealthBook::new(),
+            health: HealthBook::new(&settings.name),
+            away: AWAY,
             slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1)).collect(),
             idle: Mutex::default(),
             leases: Semaphore::new(LEASES),
@@ -262,7 +264,7 @@ impl Pool {
             return;
         }
         let (now, tried) = (self.now(), self.home_tried.load(Ordering::Relaxed));
-        let due = u128::from(now.saturating_sub(tried)) >= AWAY.as_millis();
+        let due = u128::from(now.saturating_sub(tried)) >= self.away.as_millis();
         if !due || self.home_tried.compare_exchange(tried, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }

@@ -28,6 +28,12 @@ fn to(peers: &[&Peer]) -> Directory {
     Directory::new(Peer::settings(peers)).unwrap()
 }
 
+/// The same, with little patience.
+fn hastily_to(peers: &[&Peer]) -> Directory {
+    let (connect_timeout, operation_timeout) = (Duration::from_millis(700), Duration::from_millis(700));
+    Directory::new(Settings { connect_timeout, operation_timeout, ..Peer::settings(peers) }).unwrap()
+}
+
 /// Neither the bind nor the reading of the root entry.
 fn is_search(request: &Request) -> bool {
     request.tag == SEARCH && !request.says("supportedControl")
@@ -79,7 +85,7 @@ async fn a_connection_that_the_server_closed_while_idle_is_replaced_before_a_wri
 #[tokio::test]
 async fn a_silent_server_ends_in_a_time_out_and_its_connection_is_not_used_again() {
     let peer = Peer::start(|request| (is_search(request) && request.connection == 0).then_some(Reply::Silence)).await;
-    let directory = to(&[&peer]);
+    let directory = hastily_to(&[&peer]);
     let started = Instant::now();
     assert_eq!(directory.search(&people()).await.unwrap_err().kind, FaultKind::TimedOut);
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -91,7 +97,7 @@ async fn a_silent_server_ends_in_a_time_out_and_its_connection_is_not_used_again
 async fn a_write_that_is_not_answered_in_time_has_an_unknown_outcome() {
     let peer = Peer::start(|request| (request.tag == ADD).then_some(Reply::Silence)).await;
     let attributes = [(name("cn"), vec![b"a".to_vec()])];
-    let fault = to(&[&peer]).add(&dn("cn=a,dc=x"), &attributes, &[]).await.unwrap_err();
+    let fault = hastily_to(&[&peer]).add(&dn("cn=a,dc=x"), &attributes, &[]).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::UnknownOutcome);
 }
 
@@ -101,13 +107,13 @@ async fn answers_that_make_no_sense_are_faults_and_not_the_end() {
     for bytes in [b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), vec![0x30, 0x00], malformed, vec![0xff; 64]] {
         let reply = bytes.clone();
         let peer = Peer::start(move |request| is_search(request).then(|| Reply::Raw(reply.clone()))).await;
-        let fault = to(&[&peer]).search(&people()).await.unwrap_err();
+        let fault = hastily_to(&[&peer]).search(&people()).await.unwrap_err();
         assert!(matches!(fault.kind, FaultKind::Unreachable | FaultKind::TimedOut), "{bytes:?}: {fault:?}");
     }
     let peer = Peer::start(|request| is_search(request).then(|| Reply::found(&[entry("no name", &[])]))).await;
-    assert_eq!(to(&[&peer]).search(&people()).await.unwrap_err().kind, FaultKind::Other);
+    assert_eq!(hastily_to(&[&peer]).search(&people()).await.unwrap_err().kind, FaultKind::Other);
     let peer = Peer::start(|request| (request.tag == DELETE).then(|| Reply::Send(vec![(0x6b, vec![], vec![])]))).await;
-    assert_eq!(to(&[&peer]).delete(&dn("cn=a")).await.unwrap_err().kind, FaultKind::UnknownOutcome);
+    assert_eq!(hastily_to(&[&peer]).delete(&dn("cn=a")).await.unwrap_err().kind, FaultKind::UnknownOutcome);
 }
 
 #[tokio::test]
@@ -130,9 +136,31 @@ async fn a_server_that_cannot_be_reached_or_is_unavailable_is_left_for_the_next_
     let away = Peer::start(|request| (request.tag == BIND).then(|| refused(0x61, 52, "shutting down"))).await;
     let silent = Peer::start(|_| Some(Reply::Silence)).await;
     let there = Peer::start(|_| None).await;
-    to(&[&away, &silent, &there]).ping().await.unwrap();
-    let fault = to(&[&away, &silent]).ping().await.unwrap_err();
+    hastily_to(&[&away, &silent, &there]).ping().await.unwrap();
+    let fault = hastily_to(&[&away, &silent]).ping().await.unwrap_err();
     assert!(fault.message.contains(&away.url) && fault.message.contains(&silent.url), "{fault}");
+}
+
+#[tokio::test]
+async fn the_preferred_server_is_used_again_once_it_is_back() {
+    static BACK: AtomicBool = AtomicBool::new(false);
+    let away = |request: &Request| request.tag == BIND && !BACK.load(Ordering::Relaxed);
+    let home = Peer::start(move |request| away(request).then_some(Reply::Close)).await;
+    let other = Peer::start(|_| None).await;
+    let mut pool = pool::Pool::new(Peer::settings(&[&home, &other])).unwrap();
+    pool.away = Duration::ZERO;
+    let directory = Directory { pool: std::sync::Arc::new(pool) };
+    directory.search(&people()).await.unwrap();
+    assert_eq!(directory.health().url, other.url);
+    BACK.store(true, Ordering::Relaxed);
+    for _ in 0..100 {
+        directory.search(&people()).await.unwrap();
+        if home.seen(SEARCH).iter().any(is_search) {
+            return assert_eq!(directory.health().url, home.url);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing was asked of the preferred server");
 }
 
 #[tokio::test]
@@ -151,19 +179,22 @@ async fn a_refused_account_is_not_tried_elsewhere_and_is_left_alone_for_a_while(
 #[tokio::test]
 async fn operations_side_by_side_share_one_connection_and_no_more_than_its_places() {
     let peer = Peer::start(|request| (request.tag == DELETE).then_some(Reply::Silence)).await;
-    let directory = to(&[&peer]);
+    let directory = hastily_to(&[&peer]);
     directory.ping().await.unwrap();
     let waiting = (0..40).map(|_| {
         let directory = directory.clone();
         tokio::spawn(async move { directory.delete(&dn("cn=a,dc=x")).await.unwrap_err().kind })
     });
     let waiting: Vec<_> = waiting.collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(peer.seen(DELETE).len(), connection::IN_FLIGHT);
     let mut kinds = Vec::new();
     for each in waiting {
         kinds.push(each.await.unwrap());
     }
-    assert_eq!(peer.seen(BIND).len(), 1);
-    assert!(kinds.iter().filter(|kind| **kind == FaultKind::UnknownOutcome).count() >= connection::IN_FLIGHT);
+    // Those that had no place were not sent over the lost connection, but over the next one.
+    assert_eq!(peer.seen(DELETE).iter().filter(|request| request.connection == 1).count(), 40 - connection::IN_FLIGHT);
+    assert!(kinds.iter().all(|kind| *kind == FaultKind::UnknownOutcome));
 }
 
 #[tokio::test]

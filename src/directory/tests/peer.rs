@@ -70,15 +70,13 @@ impl Peer {
         self.seen.lock().unwrap().iter().filter(|request| request.tag == tag).cloned().collect()
     }
 
-    /// Settings for a directory of these servers, with short times.
+    /// Settings for a directory of these servers.
     pub(super) fn settings(peers: &[&Self]) -> Settings {
         let urls = peers.iter().map(|peer| peer.url.parse().unwrap()).collect();
         Settings {
             bind: Bind::Simple { dn: "cn=scim,dc=x".to_owned(), password: "hush".into() },
             allow_plaintext: true,
             connections: 1,
-            connect_timeout: std::time::Duration::from_millis(500),
-            operation_timeout: std::time::Duration::from_millis(300),
             page_size: 2,
             ..Settings::new("corp", Kind::OpenLdap, urls)
         }
