@@ -60,6 +60,8 @@ pub struct Dialect {
     pub empty_groups: bool,
     /// Long lists of values come in pieces, as `member;range=0-1499`.
     pub ranged_values: bool,
+    /// Attributes that the schema demands and the server fills in itself.
+    pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
     pub bit_and_rule: &'static str,
     /// Matching rule that follows a chain of links, such as nested memberships.
@@ -87,6 +89,7 @@ const OPEN_LDAP: Dialect = Dialect {
     post_read: true,
     empty_groups: false,
     ranged_values: false,
+    supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),
@@ -108,6 +111,14 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     post_read: false,
     empty_groups: true,
     ranged_values: true,
+    supplied: &[
+        AttributeName::literal("groupType"),
+        AttributeName::literal("instanceType"),
+        AttributeName::literal("nTSecurityDescriptor"),
+        AttributeName::literal("objectCategory"),
+        AttributeName::literal("objectSid"),
+        AttributeName::literal("sAMAccountName"),
+    ],
     bit_and_rule: BIT_AND,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
     password_attribute: AttributeName::literal("unicodePwd"),
@@ -131,6 +142,7 @@ const DS_389: Dialect = Dialect {
     post_read: true,
     empty_groups: true,
     ranged_values: false,
+    supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::connection::{Connection, Endpoint};
 use super::fault::{Fault, FaultKind};
@@ -71,7 +72,7 @@ struct Rest {
 pub(super) struct Lease<'a> {
     pub connection: Arc<Connection>,
     pool: &'a Pool,
-    _turn: tokio::sync::SemaphorePermit<'a>,
+    _turn: SemaphorePermit<'a>,
 }
 
 impl Pool {
@@ -108,6 +109,11 @@ impl Pool {
         {
             return Ok(connection);
         }
+        self.open_in(slot).await
+    }
+
+    /// Opens the connection of `slot`, unless somebody else just did or tried to.
+    async fn open_in(&self, slot: &Slot) -> Result<Arc<Connection>, Fault> {
         let failures = lock(&slot.failed).0;
         let _turn = slot.turn.lock().await;
         if let Some(connection) = self.ready(slot) {
@@ -134,7 +140,11 @@ impl Pool {
 
     /// A connection for one scan alone.
     pub(super) async fn lease(&self) -> Result<Lease<'_>, Fault> {
-        let turn = self.leases.acquire().await.map_err(|_| no_server())?;
+        let turn = timeout(self.settings.operation_timeout, self.leases.acquire()).await.ok().and_then(Result::ok);
+        let Some(turn) = turn else {
+            let message = format!("directory {}: too many scans at a time", self.settings.name);
+            return Err(Fault::new(FaultKind::Busy, message));
+        };
         let current = self.current.load(Ordering::Relaxed);
         while let Some(connection) = { lock(&self.idle).pop() } {
             if connection.endpoint == current && self.still_there(&connection, false).await {
