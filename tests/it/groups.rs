@@ -188,8 +188,7 @@ async fn hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups()
     assert_eq!(found.total(), 1);
     assert_eq!(world.scim.search("/Groups", &format!("members[value eq \"{}\"]", ids[0])).await.total(), 1);
     assert_eq!(world.scim.search("/Groups", "members[value eq \"nobody\"]").await.total(), 0);
-    let without =
-        world.scim.get("/Groups?excludedAttributes=members&filter=displayName%20eq%20%22big%22").await;
+    let without = world.scim.get("/Groups?excludedAttributes=members&filter=displayName%20eq%20%22big%22").await;
     assert_eq!(without.total(), 1);
     assert!(without.resources()[0].get("members").is_none());
 }
