@@ -189,7 +189,7 @@ impl ResourceMapping {
         if rows.is_empty() {
             return self.unmapped(path);
         }
-        Ok(any_of(rows.iter().map(presence).collect()))
+        Ok(any_of(rows.into_iter().map(presence).collect()))
     }
 
     fn compile_complex(&self, path: &AttributePath, filter: &Filter, terms: Terms<'_>) -> Result<Compiled, Fault> {

@@ -117,6 +117,12 @@ impl Template {
         &self.attributes
     }
 
+    /// True when the text has every part of `path` (`name.givenName`) in it as a word of its own: it may read it.
+    #[must_use]
+    pub fn mentions(&self, path: &str) -> bool {
+        path.split('.').all(|part| self.words.iter().any(|word| **word == *part))
+    }
+
     /// The value for this resource, `None` when nothing but blanks comes out. Blanks around parts that are missing
     /// shrink to one; blanks inside values stay.
     ///

@@ -77,7 +77,16 @@ async fn broken_bodies_are_refused_and_change_nothing() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(1000), "}".repeat(1000));
     let arrays = format!(r#"{{"userName":{}1{}}}"#, "[".repeat(1000), "]".repeat(1000));
     let bodies = [
-        "", "{", "null", "[]", "\"text\"", "{\"userName\": }", "{\"userName\": \"x\"", "\u{0}", deep.as_str(), arrays.as_str(),
+        "",
+        "{",
+        "null",
+        "[]",
+        "\"text\"",
+        "{\"userName\": }",
+        "{\"userName\": \"x\"",
+        "\u{0}",
+        deep.as_str(),
+        arrays.as_str(),
         "{\"userName\": \"\\ud800\"}",
     ];
     for body in bodies {
@@ -167,7 +176,8 @@ async fn patches_that_can_not_be_are_refused_whole() {
         let answer = world.scim.patch(&format!("/Users/{id}"), &patch(&json!([good, operation]))).await;
         assert_eq!(answer.status, 400, "{operation}: {}", answer.text);
         assert!(
-            answer.body["scimType"] == scim_type || scim_type == "invalidFilter" && answer.body["scimType"] == "invalidPath",
+            answer.body["scimType"] == scim_type
+                || scim_type == "invalidFilter" && answer.body["scimType"] == "invalidPath",
             "{operation}: {}",
             answer.text
         );

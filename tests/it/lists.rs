@@ -87,10 +87,7 @@ async fn every_operator_and_every_form_of_filter_finds_exactly_its_users() {
         (r#"emails.type eq "work" and userName sw "g""#, &["Grace"]),
         (r#"name.familyName co "'""#, &["o'brien*"]),
         (r#"name.familyName gt "Hopper" and name.familyName lt "P""#, &["ada", "o'brien*"]),
-        (
-            r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "engines""#,
-            &["ada", "alan"],
-        ),
+        (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "engines""#, &["ada", "alan"]),
         (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "R&D""#, &["o'brien*"]),
         (r#"meta.resourceType eq "User" and userName eq "ada""#, &["ada"]),
         (r#"meta.lastModified gt "2000-01-01T00:00:00.123+02:00" and userName sw "a""#, &["ada", "alan"]),
@@ -106,8 +103,17 @@ async fn every_operator_and_every_form_of_filter_finds_exactly_its_users() {
 async fn a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_with_the_reason() {
     let world = World::new("filters-bad").await;
     let cases = [
-        "", "userName", "userName eq", "userName eq ada", r#"userName is "ada""#, r#"(userName eq "a""#,
-        r#"userName eq "a" and"#, "active gt true", r#"emails[type eq "work""#, r#"userName eq "a" "b""#, "not userName pr",
+        "",
+        "userName",
+        "userName eq",
+        "userName eq ada",
+        r#"userName is "ada""#,
+        r#"(userName eq "a""#,
+        r#"userName eq "a" and"#,
+        "active gt true",
+        r#"emails[type eq "work""#,
+        r#"userName eq "a" "b""#,
+        "not userName pr",
     ];
     for filter in cases {
         let answer = world.scim.search("/Users", filter).await;
@@ -131,7 +137,10 @@ async fn pages_are_complete_disjoint_and_ordered_beyond_the_size_limit_of_the_se
         let uid = format!("user{number:04}");
         let sn = format!("Name {:04}", 9999 - number);
         let dn = format!("uid={uid},{}", world.people());
-        world.raw.add(&dn, &[("objectClass", &["inetOrgPerson"]), ("uid", &[&uid]), ("cn", &["x"]), ("sn", &[&sn])]).await;
+        world
+            .raw
+            .add(&dn, &[("objectClass", &["inetOrgPerson"]), ("uid", &[&uid]), ("cn", &["x"]), ("sn", &[&sn])])
+            .await;
     }
     let mut seen = std::collections::BTreeSet::new();
     for start in (1..=620).step_by(100) {
@@ -205,7 +214,8 @@ async fn a_search_request_asks_what_a_query_asks() {
 #[tokio::test]
 async fn attributes_and_excluded_attributes_cut_every_answer() {
     let world = five("projection").await;
-    let id = world.scim.search("/Users", r#"userName eq "ada""#).await.resources()[0]["id"].as_str().unwrap().to_owned();
+    let id =
+        world.scim.search("/Users", r#"userName eq "ada""#).await.resources()[0]["id"].as_str().unwrap().to_owned();
     let get = async |query: &str| {
         let answer = world.scim.get(&format!("/Users/{id}{query}")).await;
         let mut keys: Vec<String> = answer.expect(200).as_object().unwrap().keys().cloned().collect();

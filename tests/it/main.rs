@@ -7,9 +7,14 @@
 mod harness;
 
 mod cases;
+mod clients;
 mod docs;
+mod failures;
 mod harness_slapd;
+mod hostile;
+mod lists;
 mod okta_lifecycle;
 mod okta_spec;
+mod policies;
 mod systemd;
 mod world;

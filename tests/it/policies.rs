@@ -152,9 +152,7 @@ async fn new_users_go_where_the_template_says_and_a_name_is_taken_in_all_of_it()
         let dn = format!("ou={},{}", ou.replace(',', "\\,"), world.people());
         world.raw.add(&dn, &[("objectClass", &["organizationalUnit"]), ("ou", &[ou])]).await;
     }
-    let person = |name: &str, department: &str| {
-        json!({"userName": name, crate::world::ENTERPRISE: {"department": department}, "schemas": [USER]})
-    };
+    let person = |name: &str, department: &str| json!({"userName": name, crate::world::ENTERPRISE: {"department": department}, "schemas": [USER]});
     world.scim.post("/Users", &person("ada", "R&D, Berlin")).await.expect(201);
     assert_eq!(world.dns().await, ["uid=ada,ou=R&D\\, Berlin,ou=people"]);
     world.scim.post("/Users", &person("ADA", "Engines")).await.expect_error(409, "uniqueness");
@@ -200,7 +198,9 @@ async fn the_servers_own_uniqueness_overlay_is_understood_as_a_conflict() {
 
 #[tokio::test]
 async fn a_refused_modify_takes_the_rename_back() {
-    let world = world("rename-back", &[("  { scim = \"title\", ldap = \"title\" },", "  { scim = \"title\", ldap = \"c\" },")]).await;
+    let world =
+        world("rename-back", &[("  { scim = \"title\", ldap = \"title\" },", "  { scim = \"title\", ldap = \"c\" },")])
+            .await;
     let id = world.join("ada").await;
     let before = world.user("ada").await;
     // inetOrgPerson does not allow `c`: the server refuses the modify after the rename went through.
@@ -225,7 +225,8 @@ async fn managers_are_found_by_id_user_name_or_address_and_nobody_is_lost_on_the
         assert!(manager["$ref"].as_str().unwrap().ends_with(&format!("/Users/{boss}")));
         let dn = format!("uid=boss@example.com,{}", world.people());
         assert_eq!(world.user("ada").await["manager"], [dn]);
-        let list = world.scim.search("/Users", &format!("{}:manager.value eq \"{boss}\"", crate::world::ENTERPRISE)).await;
+        let list =
+            world.scim.search("/Users", &format!("{}:manager.value eq \"{boss}\"", crate::world::ENTERPRISE)).await;
         assert_eq!(list.total(), 1);
 
         // What was read goes back unchanged, as Okta does it.

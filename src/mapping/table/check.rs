@@ -215,7 +215,7 @@ fn naming(sketch: &Sketch, findings: &Findings) {
 fn computed_from_required(draft: &Draft, sketch: &Sketch) -> bool {
     let required = sketch.rows.iter().filter(|draft| draft.row.required).filter_map(|draft| draft.row.scim.as_ref());
     let required: Vec<String> = required.map(|path| path.path.to_string()).collect();
-    draft.row.value.as_ref().is_some_and(|value| value.attributes().iter().any(|name| required.contains(name)))
+    draft.row.value.as_ref().is_some_and(|value| required.iter().any(|path| value.mentions(path)))
 }
 
 /// The attribute that clients look resources up by.

@@ -80,6 +80,46 @@ fn the_rows_that_are_commented_out_in_shipped_files_are_right_too() {
 }
 
 #[test]
+fn a_short_mapping_of_users_and_groups_is_enough() {
+    let text = r#"
+[user]
+base         = "ou=people,{base_dn}"
+object_class = ["top", "person", "organizationalPerson", "inetOrgPerson"]
+rdn          = "uid"
+filter       = "(objectClass=inetOrgPerson)"
+id           = "entryUUID"
+disable      = "ppolicy"
+delete       = "delete"
+attributes = [
+  { scim = "userName",                            ldap = "uid",       required = true },
+  { scim = "externalId",                          ldap = "employeeNumber" },
+  { scim = "name.givenName",                      ldap = "givenName" },
+  { scim = "name.familyName",                     ldap = "sn" },
+  { ldap = "cn",  value = "{{ name.givenName }} {{ name.familyName }}" },
+  { scim = 'emails[type eq "work"].value',        ldap = "mail" },
+  { scim = 'phoneNumbers[type eq "mobile"].value', ldap = "mobile" },
+  { scim = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value", ldap = "manager",
+    reference = { to = "user", by = ["id", "userName", "emails"] } },
+  { scim = "urn:example:hr:2.0:User:role", ldap = "employeeType", default = "consumer", one_of = ["admin", "curator", "consumer"] },
+]
+[group]
+base = "ou=groups,{base_dn}"
+object_class = ["top", "groupOfNames"]
+rdn = "cn"
+members = "member"
+attributes = [ { scim = "displayName", ldap = "cn", required = true } ]
+"#;
+    let mapping = parse(text).unwrap();
+    assert_eq!(mapping.user.disable, Some(Disable::Ppolicy));
+    let group = mapping.group.unwrap();
+    assert_eq!(group.id, mapping.user.id);
+    assert_eq!(group.filter.to_string(), "(objectClass=groupOfNames)");
+    let role = mapping.user.rows.last().unwrap().scim.as_ref().unwrap();
+    let (_, attribute) = mapping.user.served.resolve(&role.path).unwrap();
+    assert_eq!(attribute.canonical_values, ["admin", "curator", "consumer"]);
+}
+
+#[test]
 fn an_active_directory_name_for_older_systems_is_short_and_clean() {
     let mapping = shipped("active-directory");
     let row = mapping.user.rows.iter().find(|row| row.ldap.as_str() == "sAMAccountName").unwrap();

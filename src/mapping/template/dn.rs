@@ -60,10 +60,7 @@ impl DnTemplate {
         let mut dn = self.root.clone();
         for (attribute, template) in self.components.iter().rev() {
             let value = template.render(resource)?.ok_or_else(|| {
-                format!(
-                    "the place in the directory depends on {}, which has no value",
-                    template.attributes().join(", ")
-                )
+                format!("the place in the directory depends on `{}`, which gives no value", template.source())
             })?;
             dn = dn.child(attribute, &value);
         }
