@@ -68,7 +68,7 @@ pub struct Cast {
 
 impl Cast {
     /// Processor time so far.
-    pub fn cpu(&self) -> Outcome<Cpu> {
+    pub fn cpu(self) -> Outcome<Cpu> {
         Ok(Cpu {
             slapd: self.slapd.cpu_time()?,
             bridge: self.bridge.cpu_time()?,

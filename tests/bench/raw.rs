@@ -100,7 +100,9 @@ pub async fn entry(ldap: &Ldap, dn: &str) -> Outcome<Prepared> {
     accepted(&found.1)?;
     let entry = found.0.into_iter().next().map(SearchEntry::construct).ok_or("no entry")?;
     let mut attributes: Vec<_> = entry.attrs.into_iter().collect();
-    attributes.iter_mut().for_each(|(_, values)| values.sort());
+    for (_, values) in &mut attributes {
+        values.sort();
+    }
     attributes.sort();
     Ok(Prepared { dn: entry.dn, attributes })
 }

@@ -121,20 +121,20 @@ impl Report {
             let spread = self.spread(fsync, |play| play.find(operation, concurrency, side).map(|one| one.rate));
             spread.map_or("–".to_owned(), |spread| thousands(spread.median))
         };
-        let pair = |value: fn(&Pair<'_>) -> f64| {
-            self.spread(fsync, |play| play.pair(operation, concurrency).as_ref().map(value))
+        let pair = |value: &dyn Fn(&Pair<'_>) -> f64| {
+            self.spread(fsync, |play| play.pair(operation, concurrency).map(|pair| value(&pair)))
         };
-        let median = |value| pair(value).map_or(String::new(), |spread| format!("{:.3}", spread.median));
+        let show = |spread: Option<Spread>| spread.map_or(String::new(), |spread| format!("{:.3}", spread.median));
         vec![
             operation.name().to_owned(),
             concurrency.to_string(),
             rate(Side::Raw(1)),
             rate(Side::Raw(CONNECTIONS)),
             rate(Side::Bridge),
-            pair(Pair::ratio).map_or(String::new(), |ratio| format!("{ratio:.2}")),
-            median(|pair| milliseconds(pair.raw.median)),
-            median(|pair| milliseconds(pair.bridge.median)),
-            median(|pair| milliseconds(pair.bridge.slow)),
+            pair(&|pair| pair.ratio()).map_or(String::new(), |ratio| format!("{ratio:.2}")),
+            show(pair(&|pair| milliseconds(pair.raw.median))),
+            show(pair(&|pair| milliseconds(pair.bridge.median))),
+            show(pair(&|pair| milliseconds(pair.bridge.slow))),
         ]
     }
 
@@ -170,13 +170,13 @@ impl Report {
 
     /// Everything, as Markdown that can be read on a terminal as well.
     pub fn to_markdown(&self, concurrencies: &[usize]) -> String {
-        let mut text = String::new();
-        for (fsync, title) in [(false, "without waiting for the disk"), (true, "waiting for the disk (fsync)")] {
-            text += &format!("### The directory writes {title}\n\n{}\n", self.measured(fsync, concurrencies));
-            text += "Processor time of one operation, in µs:\n\n";
-            text += &format!("{}\n", self.costs(fsync, concurrencies));
-        }
-        text + &format!("### Targets\n\n{}", self.targets())
+        let directory = |(fsync, title)| {
+            let (measured, costs) = (self.measured(fsync, concurrencies), self.costs(fsync, concurrencies));
+            format!("### {title}\n\n{measured}\nProcessor time of one operation, in µs:\n\n{costs}\n")
+        };
+        let titles = ["The directory does not wait for the disk", "The directory waits for the disk (fsync)"];
+        let parts: Vec<_> = [false, true].into_iter().zip(titles).map(directory).collect();
+        format!("{}### Targets\n\n{}", parts.concat(), self.targets())
     }
 
     fn targets(&self) -> Table {

@@ -50,7 +50,7 @@ pub enum Side {
 }
 
 /// No phase takes this long, unless something hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Does jobs, by their index, and says so when an answer is not what it has to be.
 pub trait Worker: Send + Sized + 'static {
