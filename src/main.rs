@@ -1,3 +1,7 @@
 //! Entry point; the library does the work.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scim2ldap::cli::main()
+}

@@ -1,1 +1,109 @@
-//! Commands of the `scim2ldap` binary.
+//! The command line.
+
+mod check;
+mod exit;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+use crate::daemon;
+
+/// Carries users and groups that an identity provider pushes over SCIM 2.0 out in an LDAP directory.
+#[derive(Debug, Parser)]
+#[command(name = "scim2ldap", version, after_help = EXIT_CODES)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "/etc/scim2ldap/scim2ldap.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 found problems, 64 usage, 78 bad configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground.
+    Serve,
+    /// Load the configuration and the mapping tables, connect to each directory, and compare the tables with its schema.
+    Check {
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Does what the command line of this process says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => run(&arguments),
+        Err(message) => not_run(&message),
+    };
+    exit.into()
+}
+
+fn run(arguments: &Arguments) -> Exit {
+    match arguments.command {
+        Command::Serve => daemon::run(&arguments.config),
+        Command::Check { json } => check::run(&arguments.config, json),
+    }
+}
+
+/// Prints the help or the version that was asked for, or what is wrong with the command line.
+fn not_run(message: &clap::Error) -> Exit {
+    // Where it can't be printed there is nobody to tell.
+    let _ = message.print();
+    exit_for(message.kind())
+}
+
+fn exit_for(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good,
+        _ => Exit::Usage,
+    }
+}
+
+/// Prints a line for people to standard error.
+pub(crate) fn complain(line: impl std::fmt::Display) {
+    // Where it can't be printed there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn parsed(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_configuration_file_may_stand_before_and_behind_the_command() {
+        for line in ["scim2ldap --config x.toml serve", "scim2ldap serve --config x.toml"] {
+            assert_eq!(parsed(line).unwrap().config, Path::new("x.toml"));
+        }
+    }
+
+    #[test]
+    fn without_a_file_the_one_in_etc_is_meant() {
+        assert_eq!(parsed("scim2ldap check --json").unwrap().config, Path::new("/etc/scim2ldap/scim2ldap.toml"));
+    }
+
+    #[test]
+    fn a_command_line_that_makes_no_sense_is_a_usage_error_and_help_is_not() {
+        for line in ["scim2ldap", "scim2ldap fly", "scim2ldap serve --loud", "scim2ldap check extra"] {
+            assert_eq!(exit_for(parsed(line).unwrap_err().kind()), Exit::Usage, "{line}");
+        }
+        for line in ["scim2ldap --version", "scim2ldap --help", "scim2ldap serve --help"] {
+            assert_eq!(exit_for(parsed(line).unwrap_err().kind()), Exit::Good, "{line}");
+        }
+    }
+}

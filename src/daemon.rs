@@ -1,1 +1,0 @@
-//! The running daemon: what `serve` puts together.

@@ -1,0 +1,88 @@
+//! From the configuration to what serves requests.
+
+use std::collections::HashMap;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderName};
+
+use crate::bridge::{Bridge, Policy};
+use crate::config::{Config, Credential, Tenant};
+use crate::directory::{Directory, SettingsFault};
+use crate::http::credentials::Credentials;
+use crate::http::site::{Site, TenantSettings};
+
+/// The most resources that one list answer holds. Okta asks for 100 at a time and goes on by 100 whatever it gets.
+const MAX_RESULTS: usize = 1000;
+/// Seconds after which a client may ask again when the directory is away. Okta doubles this on every attempt, and gives
+/// up for good after ten.
+const RETRY_AFTER: u32 = 30;
+
+/// The directories of a configuration by name. Nothing is connected yet.
+pub fn directories(config: &Config) -> Result<HashMap<&str, Directory>, SettingsFault> {
+    let named = |settings: &crate::directory::Settings| Directory::new(settings.clone());
+    config.directories.iter().map(|it| Ok((it.settings.name.as_str(), named(&it.settings)?))).collect()
+}
+
+/// What is served. `port` is the one that is listened at in place of port 0.
+pub fn site(config: &Config, port: u16) -> Result<Site, SettingsFault> {
+    let directories = directories(config)?;
+    let public_url = public_url(&config.server.public_url, port);
+    let tenant = |it: &Tenant| Some(tenant(it, &public_url, directories.get(it.directory.as_str())?.clone()));
+    Ok(Site::new(config.tenants.iter().filter_map(tenant).collect(), config.server.max_body))
+}
+
+/// The public URL with the port that was bound where any port was asked for.
+fn public_url(configured: &str, port: u16) -> String {
+    configured.strip_suffix(":0").map_or_else(|| configured.to_owned(), |host| format!("{host}:{port}"))
+}
+
+fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSettings {
+    let base_url = [public_url, tenant.path.as_str()].concat();
+    let policy = Policy {
+        base_url: base_url.clone(),
+        groups: tenant.groups,
+        password_sync: tenant.password_sync,
+        max_results: MAX_RESULTS,
+        retry_after: RETRY_AFTER,
+    };
+    TenantSettings {
+        name: tenant.name.clone(),
+        path: tenant.path.clone(),
+        base_url,
+        enabled: tenant.enabled,
+        credentials: credentials(&tenant.credentials),
+        patch_response: tenant.patch_response,
+        max_results: MAX_RESULTS,
+        password_sync: tenant.password_sync,
+        bridge: Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy),
+    }
+}
+
+/// Each credential is called by its kind and its place in the list, a user name and a password by the user name.
+fn credentials(configured: &[Credential]) -> Credentials {
+    let mut credentials = Credentials::default();
+    for (number, credential) in (1..).zip(configured) {
+        match credential {
+            Credential::Basic { username, password } => {
+                credentials.allow_basic(&format!("basic {username}"), username, password);
+            }
+            Credential::Bearer { token } => credentials.allow_token(&format!("bearer #{number}"), token),
+            Credential::Header { name, token } => {
+                let header = HeaderName::try_from(name).unwrap_or(AUTHORIZATION);
+                credentials.allow_header(&format!("header {name} #{number}"), header, token);
+            }
+        }
+    }
+    credentials
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_port_becomes_the_one_that_was_bound() {
+        assert_eq!(public_url("http://127.0.0.1:0", 4711), "http://127.0.0.1:4711");
+        assert_eq!(public_url("https://scim.example.com", 4711), "https://scim.example.com");
+        assert_eq!(public_url("http://127.0.0.1:8080", 8080), "http://127.0.0.1:8080");
+    }
+}

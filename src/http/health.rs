@@ -1,0 +1,61 @@
+//! `/healthz` and `/readyz`, for load balancers and monitoring.
+
+use std::time::{Duration, Instant};
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::site::{Site, Tenant};
+
+/// How long a directory may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an outcome is handed out again, so that nobody can flood the directories through this page.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last outcome of asking every directory; whoever asks while that goes on waits for the same outcome.
+#[derive(Default)]
+pub(super) struct Readiness {
+    last: Mutex<Option<(Instant, StatusCode, Value)>>,
+}
+
+/// The process is alive.
+pub(super) fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// 200 when the directory of every tenant that is switched on answers, 503 with the ones that don't otherwise.
+pub(super) async fn ready(site: &Site) -> HttpResponse {
+    let mut last = site.readiness().last.lock().await;
+    if let Some((_, status, report)) = last.as_ref().filter(|(when, ..)| when.elapsed() < FRESH) {
+        return HttpResponse::build(*status).json(report);
+    }
+    let enabled = site.tenants().iter().filter(|tenant| tenant.settings.enabled);
+    let tenants = join_all(enabled.map(probe)).await;
+    let all_ready = tenants.iter().all(|(ready, _)| *ready);
+    let status = if all_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let tenants: Vec<Value> = tenants.into_iter().map(|(_, report)| report).collect();
+    let report = json!({ "ready": all_ready, "tenants": tenants });
+    let response = HttpResponse::build(status).json(&report);
+    *last = Some((Instant::now(), status, report));
+    response
+}
+
+/// Asks the directory of one tenant.
+async fn probe(tenant: &Tenant) -> (bool, Value) {
+    let settings = &tenant.settings;
+    let ready = matches!(timeout(PATIENCE, settings.bridge.ready()).await, Ok(Ok(())));
+    let directory = settings.bridge.directory();
+    let since = Timestamp::try_from(directory.health().since).ok().map(|since| since.to_string());
+    let report = json!({
+        "tenant": &*settings.name,
+        "directory": directory.name(),
+        "ready": ready,
+        "since": since,
+    });
+    (ready, report)
+}
