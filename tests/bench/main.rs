@@ -63,10 +63,10 @@ impl Plan {
     fn extent(&self, concurrency: usize, fsync: bool) -> Extent {
         let jobs = match (self.quick, fsync, concurrency) {
             (true, ..) => 48,
-            (false, false, 1) => 1_800,
-            (false, false, _) => 4_200,
-            (false, true, 1) => 480,
-            (false, true, _) => 1_500,
+            (false, false, 1) => 4_200,
+            (false, false, _) => 9_600,
+            (false, true, 1) => 900,
+            (false, true, _) => 3_000,
         };
         Extent { concurrency, jobs }
     }

@@ -105,8 +105,9 @@ impl Report {
             "bridge/s",
             "ratio",
             "directory, ms",
+            "99 %",
             "bridge, ms",
-            "bridge 99 %, ms",
+            "99 %",
         ]);
         for operation in Operation::ALL {
             for concurrency in concurrencies.iter().copied() {
@@ -133,6 +134,7 @@ impl Report {
             rate(Side::Bridge),
             pair(&|pair| pair.ratio()).map_or(String::new(), |ratio| format!("{ratio:.2}")),
             show(pair(&|pair| milliseconds(pair.raw.median))),
+            show(pair(&|pair| milliseconds(pair.raw.slow))),
             show(pair(&|pair| milliseconds(pair.bridge.median))),
             show(pair(&|pair| milliseconds(pair.bridge.slow))),
         ]
