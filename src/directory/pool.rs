@@ -26,6 +26,8 @@ const CROWDED: usize = 8;
 const QUIET: Duration = Duration::from_secs(2);
 /// After this long, make sure that a connection still leads somewhere before a write is sent over it.
 const STALE: Duration = Duration::from_secs(15);
+/// Servers that could not be reached within this time refused, or hung up; they are tried once more.
+const AT_ONCE: Duration = Duration::from_millis(200);
 /// How long a less preferred server is used before the preferred one is tried again.
 const AWAY: Duration = Duration::from_mins(1);
 /// After a refused bind, the account is left alone for this long, twice as long each time: it might be locked.
@@ -178,6 +180,20 @@ impl Pool {
         {
             return Err(rest.fault.clone());
         }
+        let started = Instant::now();
+        let mut outcome = self.try_all().await;
+        // A connection that is reset while it opens says little of the next one; a second look costs next to nothing.
+        if matches!(&outcome, Err(fault) if fault.kind == FaultKind::Unreachable) && started.elapsed() < AT_ONCE {
+            outcome = self.try_all().await;
+        }
+        outcome.inspect_err(|fault| {
+            self.health.note_fault(fault);
+            self.rest_after(fault);
+        })
+    }
+
+    /// Tries each server once, beginning with the one in use.
+    async fn try_all(&self) -> Result<Arc<Connection>, Fault> {
         let mut all = no_server();
         for (tried, endpoint) in self.candidates().enumerate() {
             match Connection::open(endpoint, &self.settings).await {
@@ -193,8 +209,6 @@ impl Pool {
                 }
             }
         }
-        self.health.note_fault(&all);
-        self.rest_after(&all);
         Err(all)
     }
 

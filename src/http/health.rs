@@ -14,10 +14,11 @@ use super::site::{Site, Tenant};
 
 /// How long a directory may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an outcome is handed out again, so that nobody can flood the directories through this page.
-const FRESH: Duration = Duration::from_secs(1);
 
-/// The last outcome of asking every directory; whoever asks while that goes on waits for the same outcome.
+/// The last outcome of asking every directory, and when that began.
+///
+/// The directories are asked once at a time: all who come while that goes on share the next outcome, so that nobody
+/// can flood the directories through this page.
 #[derive(Default)]
 pub(super) struct Readiness {
     last: Mutex<Option<(Instant, StatusCode, Value)>>,
@@ -30,10 +31,12 @@ pub(super) fn alive() -> HttpResponse {
 
 /// 200 when the directory of every tenant that is switched on answers, 503 with the ones that don't otherwise.
 pub(super) async fn ready(site: &Site) -> HttpResponse {
+    let came = Instant::now();
     let mut last = site.readiness().last.lock().await;
-    if let Some((_, status, report)) = last.as_ref().filter(|(when, ..)| when.elapsed() < FRESH) {
+    if let Some((_, status, report)) = last.as_ref().filter(|(began, ..)| *began > came) {
         return HttpResponse::build(*status).json(report);
     }
+    let began = Instant::now();
     let enabled = site.tenants().iter().filter(|tenant| tenant.settings.enabled);
     let tenants = join_all(enabled.map(probe)).await;
     let all_ready = tenants.iter().all(|(ready, _)| *ready);
@@ -41,7 +44,7 @@ pub(super) async fn ready(site: &Site) -> HttpResponse {
     let tenants: Vec<Value> = tenants.into_iter().map(|(_, report)| report).collect();
     let report = json!({ "ready": all_ready, "tenants": tenants });
     let response = HttpResponse::build(status).json(&report);
-    *last = Some((Instant::now(), status, report));
+    *last = Some((began, status, report));
     response
 }
 

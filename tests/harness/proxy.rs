@@ -97,6 +97,7 @@ impl Proxy {
     }
 
     /// The next answer of the server is not delivered: its connection is reset instead. What was asked was done.
+    /// The first answer on a connection, to its bind or of its TLS handshake, is spared.
     pub fn cut_before_next_answer(&self) {
         self.state.send_modify(|state| state.ambush = true);
     }
@@ -189,6 +190,7 @@ async fn carry(client: TcpStream, target: u16, state: &watch::Sender<State>, cut
 async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch::Sender<State>, answers: bool) {
     let mut weather = state.subscribe();
     let mut buffer = vec![0; 64 * 1024];
+    let mut first = true;
     loop {
         let length = match from.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
@@ -198,9 +200,10 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
             return;
         };
         if answers {
-            if state.send_if_modified(|state| std::mem::take(&mut state.ambush)) {
+            if !first && state.send_if_modified(|state| std::mem::take(&mut state.ambush)) {
                 return;
             }
+            first = false;
             if now.weather == Weather::Deaf {
                 continue;
             }

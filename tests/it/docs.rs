@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A document, and where it is from the repository's root.
-struct Document {
-    name: String,
-    text: String,
+pub struct Document {
+    pub name: String,
+    pub text: String,
 }
 
 /// A fenced block: the words behind the fence, the line it starts at, and what it holds.
 #[derive(Debug, PartialEq, Eq)]
-struct Block {
-    info: String,
-    line: usize,
-    text: String,
+pub struct Block {
+    pub info: String,
+    pub line: usize,
+    pub text: String,
 }
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn documents() -> Vec<Document> {
+pub fn documents() -> Vec<Document> {
     let mut files = Vec::new();
     let mut folders = vec![root().join("docs")];
     while let Some(folder) = folders.pop() {
@@ -40,7 +40,7 @@ fn documents() -> Vec<Document> {
 }
 
 /// The fenced blocks of a document, and its prose without them.
-fn blocks(text: &str) -> (Vec<Block>, String) {
+pub fn blocks(text: &str) -> (Vec<Block>, String) {
     let (mut blocks, mut prose, mut open) = (Vec::new(), String::new(), None::<Block>);
     for (number, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), open.take()) {
@@ -68,11 +68,21 @@ fn commands(text: &str) -> Vec<String> {
     let (blocks, prose) = blocks(text);
     let typed = blocks.iter().filter(|block| block.info.starts_with("console")).flat_map(|block| {
         let lines = block.text.replace("\\\n", " ");
-        let behind_prompt = |line: &str| line.strip_prefix("$ ").or_else(|| line.strip_prefix("# ")).map(str::to_owned);
+        let behind_prompt =
+            |line: &str| line.trim_start().strip_prefix(['$', '#'])?.strip_prefix(' ').map(str::to_owned);
         lines.lines().filter_map(behind_prompt).collect::<Vec<_>>()
     });
     let spans = prose.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " "));
-    typed.chain(spans).map(|command| command.trim_start_matches("sudo ").to_owned()).collect()
+    typed.chain(spans).map(|command| bare(&command).to_owned()).collect()
+}
+
+/// A command without what stands before it: `sudo`, variables, and the folder of the program.
+fn bare(command: &str) -> &str {
+    let variable = |word: &str| word.split_once('=').is_some_and(|(name, _)| name.starts_with("SCIM2LDAP"));
+    match command.split_once(' ') {
+        Some((word, rest)) if word == "sudo" || variable(word) => bare(rest),
+        _ => ["target/release/", "/usr/bin/"].iter().find_map(|folder| command.strip_prefix(folder)).unwrap_or(command),
+    }
 }
 
 /// The targets of relative links.
@@ -161,7 +171,7 @@ fn help(names: &[String]) -> Result<String, String> {
 
 #[test]
 fn the_reader_of_documents_finds_what_people_type_and_open() {
-    let text = "See [it](docs/a.md#top), [them](https://example.com) and `make\ndemo`.\n\n```console\n$ sudo scim2ldap check \\\n    --json\nfine\n# make test\n```\n";
+    let text = "See [it](docs/a.md#top), [them](https://example.com) and `make\ndemo`.\n\n```console\n$ sudo SCIM2LDAP__A=b /usr/bin/scim2ldap check \\\n    --json\nfine\n# make test\n```\n";
     assert_eq!(commands(text), ["scim2ldap check      --json", "make test", "make demo"]);
     assert_eq!(links(&blocks(text).1), ["docs/a.md"]);
     assert_eq!(

@@ -9,6 +9,7 @@ mod harness;
 mod cases;
 mod clients;
 mod docs;
+mod docs_toml;
 mod failures;
 mod harness_slapd;
 mod hostile;

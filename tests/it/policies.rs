@@ -154,7 +154,7 @@ async fn new_users_go_where_the_template_says_and_a_name_is_taken_in_all_of_it()
     }
     let person = |name: &str, department: &str| json!({"userName": name, crate::world::ENTERPRISE: {"department": department}, "schemas": [USER]});
     world.scim.post("/Users", &person("ada", "R&D, Berlin")).await.expect(201);
-    assert_eq!(world.dns().await, ["uid=ada,ou=R&D\\, Berlin,ou=people"]);
+    assert_eq!(world.dns().await, ["uid=ada,ou=R&D\\2C Berlin,ou=people"]);
     world.scim.post("/Users", &person("ADA", "Engines")).await.expect_error(409, "uniqueness");
     let missing = world.scim.post("/Users", &person("bob", "Nowhere")).await;
     assert!(missing.status >= 400, "{}", missing.text);

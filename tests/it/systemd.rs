@@ -74,7 +74,7 @@ async fn systemd_is_told_about_start_life_reload_and_end() {
 async fn a_socket_that_systemd_opened_is_served() {
     let slapd = Slapd::shared();
     let base = slapd.suffix("systemd-socket").await;
-    let config = Config::for_slapd(slapd, &base).server("listen = \"systemd\"");
+    let config = Config::for_slapd(slapd, &base).server("listen = \"systemd\"\npublic_url = \"http://127.0.0.1\"");
     let daemon = Daemon::start_by_socket_activation(BINARY, &config);
     assert_eq!(daemon.scim(BASIC).get("/Users?startIndex=1&count=2").await.total(), 0);
 }
