@@ -216,7 +216,7 @@ impl Bridge {
 
     /// Resolves what `resource` refers to. Members must be there; a manager who is not there yet is left out and the
     /// log says so.
-    async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
+    pub(super) async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
         let asked = mapping.mentions(resource);
         if asked.is_empty() {
             return Ok(Mentions::default());
@@ -234,7 +234,7 @@ impl Bridge {
         Ok(resolved)
     }
 
-    async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
+    pub(super) async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
         let Some(filter) = mapping.unique_filter(resource) else { return Ok(()) };
         let found = self.find(mapping, filter, vec![mapping.id.attribute.clone()]).await?;
         found.first().map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
@@ -290,7 +290,7 @@ fn is_as_planned(entry: &Entry, plan: &NewEntry, read: &[AttributeName]) -> bool
     })
 }
 
-fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
+pub(super) fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
     let name = mapping.unique_name();
     let value = resource.text(&AttributePath::core(name)).unwrap_or_default();
     Fault::Request(scim::Fault::new(
