@@ -29,7 +29,7 @@ mod scim;
 mod slapd;
 mod tls;
 
-pub use config::{BASIC, BEARER, Config, HEADER, shipped};
+pub use config::{BASIC, BEARER, Config, HEADER, quoted, shipped};
 pub use daemon::Daemon;
 pub use keeper::{Keeper, process_exists};
 pub use proxy::Proxy;

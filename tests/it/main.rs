@@ -8,6 +8,7 @@ mod harness;
 
 mod cases;
 mod clients;
+mod credentials;
 mod docs;
 mod docs_toml;
 mod failures;
