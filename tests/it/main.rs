@@ -18,5 +18,6 @@ mod lists;
 mod okta_lifecycle;
 mod okta_spec;
 mod policies;
+mod running;
 mod systemd;
 mod world;
