@@ -14,6 +14,7 @@ mod docs_toml;
 mod failures;
 mod harness_slapd;
 mod hostile;
+mod listeners;
 mod lists;
 mod okta_lifecycle;
 mod okta_spec;
