@@ -21,4 +21,5 @@ mod okta_spec;
 mod policies;
 mod running;
 mod systemd;
+mod telemetry;
 mod world;
