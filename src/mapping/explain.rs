@@ -96,7 +96,7 @@ fn shown(row: &Row, values: &[Vec<u8>], made_up: bool) -> String {
     let mut text =
         values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(" | ");
     if made_up && row.value.is_none() && row.scim.is_some() {
-        text.push_str(if row.default.is_some() { "   (default)" } else { "   (fallback)" });
+        text.push_str(if row.default.is_some() { " (default)" } else { " (fallback)" });
     }
     text
 }

@@ -11,6 +11,7 @@ mod clients;
 mod credentials;
 mod docs;
 mod docs_toml;
+mod explain;
 mod failures;
 mod harness_slapd;
 mod hostile;
