@@ -17,7 +17,7 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug)]
 pub(super) struct Change {
     what: What,
-    members: Option<MemberChange>,
+    pub members: Option<MemberChange>,
 }
 
 #[derive(Debug)]
@@ -48,6 +48,14 @@ impl Change {
     pub fn patch(mapping: &ResourceMapping, mut patch: Patch) -> Result<Self, Fault> {
         let members = if mapping.members.is_some() { MemberChange::take_from(&mut patch)? } else { None };
         Ok(Self { what: What::Patch(patch), members })
+    }
+
+    /// What `before` becomes, its members aside, and whether the client named only what changes.
+    pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Resource, bool), Fault> {
+        Ok(match &self.what {
+            What::Replace(resource) => (resource.clone(), false),
+            What::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
+        })
     }
 
     /// Whether only single members come and go.
@@ -243,10 +251,7 @@ impl Bridge {
         before: &Resource,
         change: &Change,
     ) -> Result<Update, Fault> {
-        let (after, is_patch) = match &change.what {
-            What::Replace(resource) => (resource.clone(), false),
-            What::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
-        };
+        let (after, is_patch) = change.wanted(mapping, before)?;
         let mentions = self.mentioned(mapping, &after).await?;
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
             self.refuse_duplicate(mapping, &after).await?;
@@ -256,7 +261,7 @@ impl Bridge {
     }
 
     /// A fault in a replace that shows without the entry: it is told before an unknown id is.
-    fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
+    pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
         let What::Replace(resource) = &change.what else { return None };
         mapping.check(resource, self.mode(false)).err().map(Fault::from)
     }
@@ -361,7 +366,7 @@ impl Bridge {
     }
 
     /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so.
-    async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
+    pub(super) async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
         let asked = mapping.mentions(resource);
         if asked.is_empty() {
             return Ok(Mentions::default());
@@ -373,7 +378,7 @@ impl Bridge {
         Ok(resolved)
     }
 
-    async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
+    pub(super) async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
         let Some(filter) = mapping.unique_filter(resource) else { return Ok(()) };
         let found = self.find(mapping, filter, vec![mapping.id.attribute.clone()]).await?;
         found.first().map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
@@ -429,7 +434,7 @@ fn is_as_planned(entry: &Entry, plan: &NewEntry, read: &[AttributeName]) -> bool
     })
 }
 
-fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
+pub(super) fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
     let name = mapping.unique_name();
     let value = resource.text(&AttributePath::core(name)).unwrap_or_default();
     Fault::Request(scim::Fault::new(

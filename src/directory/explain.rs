@@ -163,10 +163,18 @@ pub(super) fn socket(fault: &io::Error) -> String {
 }
 
 fn tls(fault: &rustls::Error) -> String {
-    use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     match fault {
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
             "its certificate is signed by an authority that is not trusted; put that authority's certificate into ca_file"
+                .to_owned()
+        }
+        // An authority that was set up anew has the old name and another key.
+        rustls::Error::InvalidCertificate(BadSignature) => {
+            "its certificate is signed by an authority that is not trusted, though one of the same name is; put the \
+             present certificate of that authority into ca_file"
                 .to_owned()
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {

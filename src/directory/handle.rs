@@ -237,5 +237,6 @@ pub(super) fn trace(operation: &Operation<'_>, outcome: &Result<Answer, Fault>, 
         diagnostic = fault.map(|fault| fault.diagnostic.as_str()).filter(|said| !said.is_empty()),
         fault = fault.filter(|fault| fault.code.is_none()).map(tracing::field::display),
         elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "operation"
     );
 }

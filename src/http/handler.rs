@@ -19,6 +19,7 @@ use super::request_id::{self, RequestId};
 use super::resources::{self, Call};
 use super::route::{Endpoint, Target};
 use super::site::{Site, Tenant};
+use crate::bridge;
 use crate::scim::{FaultKind, ResourceKind};
 
 /// The longest a request may take. Clients give up after a minute and say nothing useful then.
@@ -125,7 +126,7 @@ async fn serve_tenant(
         Endpoint::SearchAll => ResourceKind::User,
         Endpoint::Collection(kind) | Endpoint::Resource(kind, _) | Endpoint::Search(kind) => *kind,
     };
-    let schema = bridge.schema(kind).ok_or_else(|| Fault::NotImplemented(not_served(kind)))?;
+    let schema = bridge.schema(kind).ok_or(bridge::Fault::NotServed(kind))?;
     let pairs = resources::pairs(request.query_string())?;
     let call = Call { tenant, kind, schema, headers: request.headers(), pairs, max_body };
     call.answer(request.method(), endpoint, payload).await
@@ -189,12 +190,3 @@ const ME: &str = "/Me is not supported: the credentials of an identity provider 
 const BULK: &str = "Bulk requests are not supported (ServiceProviderConfig says so). Send one request for each change.";
 const SEARCH_ALL: &str =
     "A search over all kinds of resources is not supported. Use /Users/.search or /Groups/.search.";
-
-fn not_served(kind: ResourceKind) -> String {
-    format!(
-        "This tenant does not serve {}: the configuration of scim2ldap says groups = false, or its mapping has no \
-         [group] table. Switch group push and group import off in the identity provider, or ask the administrator of \
-         the bridge to switch groups on.",
-        kind.endpoint()
-    )
-}

@@ -34,18 +34,33 @@ pub struct Mention {
 
 /// Which entry each mention means. A mention that is missing here means nothing the directory has.
 #[derive(Debug, Clone, Default)]
-pub struct Mentions(HashMap<Mention, Dn>);
+pub struct Mentions {
+    known: HashMap<Mention, Dn>,
+    unasked: bool,
+}
 
 impl Mentions {
+    /// Nobody knows what any mention means, because the directory could not be asked.
+    #[must_use]
+    pub fn unasked() -> Self {
+        Self { known: HashMap::new(), unasked: true }
+    }
+
+    /// Whether the directory could not be asked.
+    #[must_use]
+    pub const fn is_unasked(&self) -> bool {
+        self.unasked
+    }
+
     /// Notes that `mention` means the entry `dn`.
     pub fn insert(&mut self, mention: Mention, dn: Dn) {
-        self.0.insert(mention, dn);
+        self.known.insert(mention, dn);
     }
 
     /// The entry that `mention` means.
     #[must_use]
     pub fn get(&self, mention: &Mention) -> Option<&Dn> {
-        self.0.get(mention)
+        self.known.get(mention)
     }
 }
 
