@@ -80,6 +80,14 @@ fn the_rows_that_are_commented_out_in_shipped_files_are_right_too() {
 }
 
 #[test]
+fn a_reference_shows_the_display_name_and_the_user_name_only_where_the_table_has_none() {
+    let names =
+        |mapping: Mapping| mapping.user.display_attributes().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(shipped("openldap")), ["displayName"]);
+    assert_eq!(names(parse(&with_rows("")).unwrap()), ["uid"]);
+}
+
+#[test]
 fn a_short_mapping_of_users_and_groups_is_enough() {
     let text = r#"
 [user]
