@@ -25,32 +25,32 @@ impl Bridge {
         match intent.action {
             Action::Create(resource) => self.explain_create(mapping, &resource).await,
             Action::Replace { id, resource } => {
-                let (entry, before) = self.known(mapping, &id).await?;
+                let (entry, before) = self.as_it_is(mapping, &id).await?;
                 self.explain_update(mapping, &entry, &before, &resource, false).await
             }
             Action::Patch { id, patch } => {
-                let (entry, before) = self.known(mapping, &id).await?;
+                let (entry, before) = self.as_it_is(mapping, &id).await?;
                 let after = patch.apply(&before, &mapping.schema)?;
                 self.explain_update(mapping, &entry, &before, &after, true).await
             }
             Action::Delete { id } => {
-                let (entry, _) = self.known(mapping, &id).await?;
+                let (entry, _) = self.as_it_is(mapping, &id).await?;
                 Ok(Explanation { steps: Vec::new(), ldif: removal(mapping, &entry), fault: None })
             }
         }
     }
 
-    async fn known(&self, mapping: &ResourceMapping, id: &str) -> Result<(Entry, Resource), Fault> {
+    async fn as_it_is(&self, mapping: &ResourceMapping, id: &str) -> Result<(Entry, Resource), Fault> {
         let attributes = mapping.attributes(self.dialect(), &Projection::default());
         let entry = self.entry_by_id(mapping, id, attributes).await?;
-        let before = self.finish(mapping, &entry).await?;
+        let before = self.finish(mapping, entry.clone(), false).await?;
         Ok((entry, before))
     }
 
     async fn explain_create(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Explanation, Fault> {
         let mentions = self.looked_up(mapping, resource).await?;
-        let steps = mapping.explain(resource, &mentions, self.mode(true), self.dialect());
-        let plan = mapping.plan_create(resource, &mentions, self.mode(true), self.dialect());
+        let steps = mapping.explain(resource, &mentions, self.mode(true));
+        let plan = mapping.plan_create(resource, &mentions, self.mode(true));
         let ldif = plan.map(|plan| Ldif::default().add(&plan.dn, &plan.attributes).into_text());
         Ok(Explanation::of(steps, ldif.map_err(Fault::from)))
     }
@@ -64,9 +64,9 @@ impl Bridge {
         is_patch: bool,
     ) -> Result<Explanation, Fault> {
         let mentions = self.looked_up(mapping, after).await?;
-        let (mode, dialect) = (self.mode(false), self.dialect());
-        let steps = mapping.explain(after, &mentions, mode, dialect);
-        let wish = Wish { before, after, is_patch, mentions: &mentions, mode, dialect };
+        let mode = self.mode(false);
+        let steps = mapping.explain(after, &mentions, mode);
+        let wish = Wish { before, after, is_patch, mentions: &mentions, mode };
         let update = mapping.plan_update(entry, &wish).map_err(Fault::from);
         Ok(Explanation::of(steps, update.map(|update| update.to_ldif(&entry.dn))))
     }

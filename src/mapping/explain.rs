@@ -4,7 +4,6 @@ use super::codec::Codec;
 use super::row::{Direction, Row, When};
 use super::table::ResourceMapping;
 use super::write::{Mentions, Wanted, WriteMode};
-use crate::directory::Dialect;
 use crate::scim::Resource;
 use crate::tables::Place;
 
@@ -26,7 +25,7 @@ pub struct Step {
 impl ResourceMapping {
     /// One step for each row, in the order of the table.
     #[must_use]
-    pub fn explain(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode, dialect: &Dialect) -> Vec<Step> {
+    pub fn explain(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Vec<Step> {
         let steps = self.rows.iter().enumerate().map(|(at, row)| {
             let wanted = self.wanted(at, resource, mentions, mode);
             let refused = wanted.is_err();
@@ -38,17 +37,7 @@ impl ResourceMapping {
             };
             Step { place: row.place.clone(), scim: row.subject(), ldap: row.ldap.to_string(), outcome, refused }
         });
-        let mut steps: Vec<Step> = steps.collect();
-        if let Some((members, values)) = self.member_values(resource, mentions, dialect) {
-            steps.push(Step {
-                place: members.place.clone(),
-                scim: "members".to_owned(),
-                ldap: members.attribute.to_string(),
-                outcome: format!("{} values", values.len()),
-                refused: false,
-            });
-        }
-        steps
+        steps.collect()
     }
 }
 

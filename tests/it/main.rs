@@ -11,6 +11,7 @@ mod clients;
 mod docs;
 mod docs_toml;
 mod failures;
+mod groups;
 mod harness_slapd;
 mod hostile;
 mod lists;
