@@ -166,6 +166,8 @@ impl Explanation {
     fn add_members(&mut self, members: &Members, asked: &MemberChange, delta: Result<&MemberDelta, &Fault>) {
         let outcome = match delta {
             Ok(delta) if asked.reset && delta.is_empty() && asked.add.is_empty() => "nobody".to_owned(),
+            Ok(delta) if asked.reset && delta.remove.is_empty() && delta.add.len() == 1 => "1 member".to_owned(),
+            Ok(delta) if asked.reset && delta.remove.is_empty() => format!("{} members", delta.add.len()),
             Ok(delta) => format!("{} come, {} go", delta.add.len(), delta.remove.len()),
             Err(Fault::Unavailable { .. }) => {
                 format!("{} members, unknown: the directory can't be asked", asked.add.len())

@@ -239,8 +239,9 @@ async fn the_environment_goes_before_the_file_also_in_lists() {
     // Neither this URL nor this base would do.
     let config = Config::for_slapd(slapd, "dc=nowhere").urls(&["ldaps://localhost:1"]);
     let daemon = Daemon::start_with(BINARY, &config, &environment);
-    let listening = daemon.log().into_iter().filter(|line| line["message"] == "listening").count();
-    assert_eq!(listening, 2);
+    crate::harness::wait_until("both listeners", std::time::Duration::from_secs(10), || {
+        (daemon.log().into_iter().filter(|line| line["message"] == "listening").count() == 2).then_some(())
+    });
     let scim = crate::harness::Scim::new(&format!("{}/elsewhere", daemon.base()), crate::harness::BASIC);
     let id = scim.post("/Users", &crate::world::okta_user("ada", "Ada", "L")).await.id();
     let change = crate::world::patch(&json!([{"op": "replace", "path": "title", "value": "x"}]));
