@@ -37,10 +37,14 @@ if [ ! -e "$policy" ]; then
 fi
 
 echo "setup: installing$missing"
-# slapd's package would also set up a directory of its own.
-if command -v debconf-set-selections >/dev/null; then
-    echo "slapd slapd/no_configuration boolean true" | $root debconf-set-selections
-fi
+case " $missing " in
+    # Its package would set up a directory of its own.
+    *" slapd "*)
+        if command -v debconf-set-selections >/dev/null; then
+            echo "slapd slapd/no_configuration boolean true" | $root debconf-set-selections
+        fi
+        ;;
+esac
 $root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
 # shellcheck disable=SC2086 # a list of packages
 $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null

@@ -4,18 +4,19 @@
 //! client asked for, then by id, so that it is the same on every page.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
 
 use crate::directory::{self, AttributeName, Entry, FaultKind, Filter as LdapFilter, Scope, Search};
-use crate::mapping::{Compiled, Mentions, NoId, Reading, ResourceMapping, Terms};
+use crate::mapping::{Compiled, Mentions, NoId, ResourceMapping, Terms};
 use crate::scim::{AttributePath, Filter, Projection, Query, Resource, ResourceKind, SortOrder};
 
-use super::read::in_sight;
+use super::read::{Found, in_sight, shows_members};
 use super::{Bridge, Fault};
 
-/// Entries fetched by one search when a page is read.
+/// Alternatives in a filter that can still be asked for by one search.
 const FETCH: usize = 100;
 
 /// One page of a list.
@@ -33,7 +34,7 @@ pub struct Page {
 struct Candidate {
     key: Option<Value>,
     id: String,
-    reading: Option<Reading>,
+    found: Option<Found>,
 }
 
 impl Bridge {
@@ -64,7 +65,17 @@ impl Bridge {
         let Some(filter) = filter else { return Ok(Compiled { filter: LdapFilter::any(), exact: true }) };
         let asked = mapping.filter_mentions(filter);
         let mentions = if asked.is_empty() { Mentions::default() } else { self.resolve(asked).await? };
-        let terms = Terms { mentions: &mentions, schema: self.server_schema().await, dialect: self.dialect() };
+        let asked = mapping.filter_members(filter);
+        let members = match &mapping.members {
+            Some(members) if !asked.is_empty() => self.member_values(members, &asked).await?,
+            _ => HashMap::new(),
+        };
+        let terms = Terms {
+            mentions: &mentions,
+            members: &members,
+            schema: self.server_schema().await,
+            dialect: self.dialect(),
+        };
         Ok(mapping.compile(filter, terms)?)
     }
 
@@ -89,7 +100,8 @@ impl Bridge {
         query: &Query,
         compiled: &Compiled,
     ) -> Result<Option<Vec<Candidate>>, Fault> {
-        let attributes = mapping.attributes(self.dialect(), &needed(query, compiled));
+        let needed = needed(query, compiled);
+        let attributes = mapping.attributes(self.dialect(), &needed);
         let mut search = Self::search_for(mapping, compiled, attributes);
         let mut entries = Vec::new();
         for base in mapping.search_bases() {
@@ -101,9 +113,11 @@ impl Bridge {
             }
         }
         entries.retain(|entry| in_sight(mapping, &entry.dn));
-        let readings =
-            entries.iter().map(|entry| mapping.read(entry, self.dialect())).collect::<Result<Vec<_>, NoId>>()?;
-        self.choose(mapping, query, compiled, readings).await.map(Some)
+        let found = entries
+            .into_iter()
+            .map(|entry| self.read(mapping, entry, shows_members(&needed)))
+            .collect::<Result<Vec<_>, NoId>>()?;
+        self.choose(mapping, query, compiled, found).await.map(Some)
     }
 
     /// Pages through everything. Where the filter is exact and the order is by id, only ids are read.
@@ -120,20 +134,20 @@ impl Bridge {
             mapping.attributes(self.dialect(), &needed(query, compiled))
         };
         let mut search = Self::search_for(mapping, compiled, attributes);
-        let mut collected = Collected::new(mapping, self.dialect(), ids_do);
+        let mut collected = Collected::new(self, mapping, ids_do, shows_members(&needed(query, compiled)));
         for base in mapping.search_bases() {
             search.base = base;
-            let scanned = self.inner.directory.scan(&search, &mut |entry| collected.take(&entry)).await;
+            let scanned = self.inner.directory.scan(&search, &mut |entry| collected.take(entry)).await;
             scanned.map_err(|fault| self.fault(fault))?;
         }
         if let Some(fault) = collected.fault {
             return Err(fault.into());
         }
         if ids_do {
-            let plain = |id| Candidate { key: None, id, reading: None };
+            let plain = |id| Candidate { key: None, id, found: None };
             return Ok(collected.ids.into_iter().map(plain).collect());
         }
-        self.choose(mapping, query, compiled, collected.readings).await
+        self.choose(mapping, query, compiled, collected.found).await
     }
 
     /// Applies what the LDAP filter could not say, and the sort key.
@@ -142,25 +156,23 @@ impl Bridge {
         mapping: &ResourceMapping,
         query: &Query,
         compiled: &Compiled,
-        readings: Vec<Reading>,
+        found: Vec<Found>,
     ) -> Result<Vec<Candidate>, Fault> {
         let residual = query.filter.as_ref().filter(|_| !compiled.exact);
         if residual.is_none() && query.sort_by.is_none() {
-            let plain = |reading: Reading| Candidate { key: None, id: reading.id.clone(), reading: Some(reading) };
-            return Ok(readings.into_iter().map(plain).collect());
+            let plain = |found: Found| Candidate { key: None, id: found.reading.id.clone(), found: Some(found) };
+            return Ok(found.into_iter().map(plain).collect());
         }
-        let resources = self.finish_all(mapping, readings.clone()).await?;
-        let chosen = readings
-            .into_iter()
-            .zip(resources)
-            .filter(|(_, resource)| residual.is_none_or(|filter| filter.matches(resource, &mapping.schema)));
-        Ok(chosen
-            .map(|(reading, resource)| Candidate {
-                key: query.sort_by.as_ref().and_then(|path| sort_key(&resource, path)),
-                id: reading.id.clone(),
-                reading: Some(reading),
-            })
-            .collect())
+        let resources = self.finish_all(mapping, found.clone()).await?;
+        let mut chosen = Vec::new();
+        for (found, mut resource) in found.into_iter().zip(resources) {
+            resource.unfold_members();
+            if residual.is_none_or(|filter| filter.matches(&resource, &mapping.schema)) {
+                let key = query.sort_by.as_ref().and_then(|path| sort_key(&resource, path));
+                chosen.push(Candidate { key, id: found.reading.id.clone(), found: Some(found) });
+            }
+        }
+        Ok(chosen)
     }
 
     /// Turns the chosen ones into resources; what was read by id alone is fetched now.
@@ -171,20 +183,19 @@ impl Bridge {
         page: Vec<Candidate>,
     ) -> Result<Vec<Resource>, Fault> {
         let missing: Vec<String> =
-            page.iter().filter(|candidate| candidate.reading.is_none()).map(|candidate| candidate.id.clone()).collect();
-        let mut fetched = std::collections::HashMap::new();
-        for ids in missing.chunks(FETCH) {
-            let attributes = mapping.attributes(self.dialect(), projection);
-            for entry in self.find(mapping, Self::any_id(mapping, ids), attributes).await? {
-                let reading = mapping.read(&entry, self.dialect())?;
-                fetched.insert(reading.id.clone(), reading);
-            }
+            page.iter().filter(|candidate| candidate.found.is_none()).map(|candidate| candidate.id.clone()).collect();
+        let mut fetched = HashMap::new();
+        let ids: Vec<&str> = missing.iter().map(String::as_str).collect();
+        let attributes = mapping.attributes(self.dialect(), projection);
+        for entry in self.entries_by_ids(mapping, &ids, &attributes).await? {
+            let found = self.read(mapping, entry, shows_members(projection))?;
+            fetched.insert(found.reading.id.clone(), found);
         }
-        let readings = page
+        let found = page
             .into_iter()
-            .filter_map(|candidate| candidate.reading.or_else(|| fetched.remove(&candidate.id)))
+            .filter_map(|candidate| candidate.found.or_else(|| fetched.remove(&candidate.id)))
             .collect();
-        self.finish_all(mapping, readings).await
+        self.finish_all(mapping, found).await
     }
 
     fn search_for(mapping: &ResourceMapping, compiled: &Compiled, attributes: Vec<AttributeName>) -> Search {
@@ -200,26 +211,27 @@ fn needed(query: &Query, compiled: &Compiled) -> Projection {
 
 /// What a scan gathers.
 struct Collected<'a> {
+    bridge: &'a Bridge,
     mapping: &'a ResourceMapping,
-    dialect: &'static directory::Dialect,
     ids_do: bool,
+    members: bool,
     ids: Vec<String>,
-    readings: Vec<Reading>,
+    found: Vec<Found>,
     fault: Option<NoId>,
 }
 
 impl<'a> Collected<'a> {
-    const fn new(mapping: &'a ResourceMapping, dialect: &'static directory::Dialect, ids_do: bool) -> Self {
-        Self { mapping, dialect, ids_do, ids: Vec::new(), readings: Vec::new(), fault: None }
+    const fn new(bridge: &'a Bridge, mapping: &'a ResourceMapping, ids_do: bool, members: bool) -> Self {
+        Self { bridge, mapping, ids_do, members, ids: Vec::new(), found: Vec::new(), fault: None }
     }
 
-    fn take(&mut self, entry: &Entry) -> ControlFlow<()> {
+    fn take(&mut self, entry: Entry) -> ControlFlow<()> {
         if !in_sight(self.mapping, &entry.dn) {
             return ControlFlow::Continue(());
         }
-        match self.mapping.read(entry, self.dialect) {
-            Ok(reading) if self.ids_do => self.ids.push(reading.id),
-            Ok(reading) => self.readings.push(reading),
+        match self.bridge.read(self.mapping, entry, self.members) {
+            Ok(found) if self.ids_do => self.ids.push(found.reading.id),
+            Ok(found) => self.found.push(found),
             // A list that leaves somebody out makes the client unassign them.
             Err(fault) => {
                 self.fault = Some(fault);

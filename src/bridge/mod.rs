@@ -6,9 +6,11 @@
 mod explain;
 mod fault;
 mod list;
+mod membership;
 mod order;
 mod read;
 mod references;
+mod tidy;
 mod write;
 
 use std::sync::{Arc, OnceLock};
@@ -33,6 +35,7 @@ struct Inner {
     directory: Directory,
     policy: Policy,
     locks: order::Locks,
+    places: membership::Places,
     schema: OnceLock<SchemaView>,
 }
 
@@ -60,6 +63,8 @@ pub struct Intent {
     pub action: Action,
     /// The versions the client accepts to change (If-Match, RFC 7644 section 3.14).
     pub if_match: Option<VersionMatch>,
+    /// Whether the receipt has to hold the changed resource; without, it need not be read.
+    pub answer: bool,
 }
 
 /// What to do with one resource.
@@ -116,6 +121,8 @@ pub enum Receipt {
     Created(Resource),
     /// The resource as the directory holds it now, changed or as it was.
     Updated(Resource),
+    /// It is as it was asked for; nobody asked what it looks like.
+    Changed,
     /// It is gone.
     Deleted,
 }
@@ -124,8 +131,15 @@ impl Bridge {
     /// A bridge from `tenant`'s resources to the entries of `directory`.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let inner =
-            Inner { tenant, mapping, directory, policy, locks: order::Locks::default(), schema: OnceLock::new() };
+        let inner = Inner {
+            tenant,
+            mapping,
+            directory,
+            policy,
+            locks: order::Locks::default(),
+            places: membership::Places::default(),
+            schema: OnceLock::new(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -161,15 +175,16 @@ impl Bridge {
     /// Carries `intent` out.
     pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
+        let if_match = intent.if_match.as_ref();
         match intent.action {
             Action::Create(resource) => self.create(mapping, resource).await,
             Action::Replace { id, resource } => {
-                self.update(mapping, &id, &write::Change::Replace(resource), intent.if_match.as_ref()).await
+                self.update(mapping, &id, write::Change::replace(mapping, resource), if_match, intent.answer).await
             }
             Action::Patch { id, patch } => {
-                self.update(mapping, &id, &write::Change::Patch(patch), intent.if_match.as_ref()).await
+                self.update(mapping, &id, write::Change::patch(mapping, patch)?, if_match, intent.answer).await
             }
-            Action::Delete { id } => self.delete(mapping, &id, intent.if_match.as_ref()).await,
+            Action::Delete { id } => self.delete(mapping, &id, if_match).await,
         }
     }
 

@@ -76,12 +76,7 @@ pub(super) fn run(path: &Path, request: &Request) -> Exit {
         }
     };
     let explanation = System::new().block_on(explain(&config, tenant, request, &bytes));
-    let explanation = explanation.unwrap_or_else(|fault| Explanation {
-        steps: Vec::new(),
-        ldif: String::new(),
-        fault: Some(fault),
-        unasked: None,
-    });
+    let explanation = explanation.unwrap_or_else(|fault| Explanation { fault: Some(fault), ..Explanation::default() });
     print(&if request.json { as_json(&explanation) } else { as_text(&explanation) });
     if explanation.fault.is_some() { Exit::Problems } else { Exit::Good }
 }
@@ -153,7 +148,7 @@ async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u
         Method::Patch => Action::Patch { id, patch: Patch::from_client(body, schema)? },
         Method::Delete => Action::Delete { id },
     };
-    bridge.explain(Intent { kind, action, if_match: None }).await
+    bridge.explain(Intent { kind, action, if_match: None, answer: false }).await
 }
 
 fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {

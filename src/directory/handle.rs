@@ -188,7 +188,7 @@ impl Directory {
                 self.pool.health.note_success();
                 return Ok(answer);
             }
-            Ok(answer) => Fault::refused(&operation.task(), &answer.result),
+            Ok(Answer { result, .. }) => Fault::refused(&operation.task(), &result, operation.meaning(result.rc)),
             Err(broken) => broken_fault(operation, &broken, &connection.why(&broken)),
         };
         // A search that the server itself gave up was answered all the same.

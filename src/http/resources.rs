@@ -76,10 +76,10 @@ impl Call<'_> {
 
     async fn page(&self, query: &Query) -> Result<HttpResponse, Fault> {
         let page = self.tenant.settings.bridge.list(self.kind, query).await?;
-        let project = |resource| Value::Object(query.projection.apply(resource, self.schema).into_map());
-        let resources = page.resources.into_iter().map(project).collect();
-        let list = discovery::list_response(resources, page.total, page.start_index);
-        Ok(HttpResponse::Ok().content_type(SCIM_JSON).body(list.to_string()))
+        let project = |resource| query.projection.apply(resource, self.schema);
+        let resources: Vec<Resource> = page.resources.into_iter().map(project).collect();
+        let list = discovery::page(&resources, page.total, page.start_index);
+        Ok(HttpResponse::Ok().content_type(SCIM_JSON).body(list))
     }
 
     /// RFC 7644 section 3.4.1; If-None-Match as in RFC 9110 section 13.1.2.
@@ -98,7 +98,7 @@ impl Call<'_> {
     async fn create(&self, payload: &mut Payload) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(self.body(payload).await?, self.schema)?;
-        let receipt = self.carry_out(Action::Create(resource), None).await?;
+        let receipt = self.carry_out(Action::Create(resource), None, true).await?;
         Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
@@ -106,7 +106,7 @@ impl Call<'_> {
     async fn replace(&self, id: String, payload: &mut Payload) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(self.body(payload).await?, self.schema)?;
-        let receipt = self.carry_out(Action::Replace { id, resource }, self.precondition()).await?;
+        let receipt = self.carry_out(Action::Replace { id, resource }, self.precondition(), true).await?;
         Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
@@ -114,15 +114,16 @@ impl Call<'_> {
     async fn patch(&self, id: String, payload: &mut Payload) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let patch = Patch::from_client(self.body(payload).await?, self.schema)?;
-        let receipt = self.carry_out(Action::Patch { id, patch }, self.precondition()).await?;
         // Who asks for attributes wants to see them: section 3.5.2 makes 200 the only answer then.
         let answer = if projection.is_default() { self.tenant.patch_answer(self.kind) } else { PatchAnswer::Resource };
+        let shown = answer == PatchAnswer::Resource;
+        let receipt = self.carry_out(Action::Patch { id, patch }, self.precondition(), shown).await?;
         Ok(self.acknowledge(receipt, &projection, answer))
     }
 
     /// RFC 7644 section 3.6.
     async fn delete(&self, id: String) -> Result<HttpResponse, Fault> {
-        let receipt = self.carry_out(Action::Delete { id }, self.precondition()).await?;
+        let receipt = self.carry_out(Action::Delete { id }, self.precondition(), false).await?;
         Ok(self.acknowledge(receipt, &Projection::default(), PatchAnswer::NoContent))
     }
 
@@ -144,8 +145,8 @@ impl Call<'_> {
 
     /// Has the bridge carry a write out, in a task of its own: once begun it comes to its end, also when the client
     /// hangs up or the time limit passes.
-    async fn carry_out(&self, action: Action, if_match: Option<VersionMatch>) -> Result<Receipt, Fault> {
-        let intent = Intent { kind: self.kind, action, if_match };
+    async fn carry_out(&self, action: Action, if_match: Option<VersionMatch>, answer: bool) -> Result<Receipt, Fault> {
+        let intent = Intent { kind: self.kind, action, if_match, answer };
         let bridge = self.tenant.settings.bridge.clone();
         let task = rt::spawn(async move { bridge.apply(intent).await }.in_current_span());
         Ok(task.await.map_err(|_| Fault::Panicked)??)
@@ -158,7 +159,7 @@ impl Call<'_> {
                 self.show(StatusCode::OK, resource, projection)
             }
             Receipt::Updated(resource) => Tag::of(&resource).on(HttpResponse::NoContent()).finish(),
-            Receipt::Deleted => HttpResponse::NoContent().finish(),
+            Receipt::Changed | Receipt::Deleted => HttpResponse::NoContent().finish(),
         }
     }
 
@@ -169,8 +170,9 @@ impl Call<'_> {
         if let Some(location) = tag.location.clone().filter(|_| status == StatusCode::CREATED) {
             response.insert_header((LOCATION, location));
         }
-        let body = Value::Object(projection.apply(resource, self.schema).into_map());
-        tag.on(response).content_type(SCIM_JSON).body(body.to_string())
+        let mut body = String::new();
+        projection.apply(resource, self.schema).write_json(&mut body);
+        tag.on(response).content_type(SCIM_JSON).body(body)
     }
 }
 

@@ -4,7 +4,6 @@ use super::codec::Codec;
 use super::row::{Direction, Row, When};
 use super::table::ResourceMapping;
 use super::write::{Mentions, Wanted, WriteMode};
-use crate::directory::Dialect;
 use crate::scim::{AttributePath, Resource};
 use crate::tables::Place;
 
@@ -24,9 +23,9 @@ pub struct Step {
 }
 
 impl ResourceMapping {
-    /// One step for each row, in the order of the table, then the members and the account.
+    /// One step for each row, in the order of the table, then the account.
     #[must_use]
-    pub fn explain(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode, dialect: &Dialect) -> Vec<Step> {
+    pub fn explain(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Vec<Step> {
         let rows = self.rows.iter().enumerate().map(|(at, row)| {
             let wanted = self.wanted(at, resource, mentions, mode);
             let refused = wanted.is_err();
@@ -39,27 +38,7 @@ impl ResourceMapping {
             let scim = row.scim.as_ref().map_or_else(|| "(computed)".to_owned(), ToString::to_string);
             Step { place: row.place.clone(), scim, ldap: row.ldap.to_string(), outcome, refused }
         });
-        let mut steps: Vec<Step> = rows.collect();
-        steps.extend(self.members_step(resource, mentions, dialect));
-        steps.extend(self.account_step(resource));
-        steps
-    }
-
-    fn members_step(&self, resource: &Resource, mentions: &Mentions, dialect: &Dialect) -> Option<Step> {
-        let members = self.members.as_ref()?;
-        let listed = self.listed_members(resource);
-        let outcome = if mentions.is_unasked() && !listed.is_empty() {
-            format!("{} members, unknown: the directory can't be asked", listed.len())
-        } else {
-            let (_, values) = self.member_values(resource, mentions, dialect)?;
-            match values.as_slice() {
-                [nobody] if nobody.is_empty() => "an empty name, because there must be a value".to_owned(),
-                [_] => "1 member".to_owned(),
-                values => format!("{} members", values.len()),
-            }
-        };
-        let (place, ldap) = (members.place.clone(), members.attribute.to_string());
-        Some(Step { place, scim: "members".to_owned(), ldap, outcome, refused: false })
+        rows.chain(self.account_step(resource)).collect()
     }
 
     /// What `active` says; `disable` of the table carries it, unless a row does.

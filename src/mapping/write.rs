@@ -24,8 +24,8 @@ pub(super) enum Wanted {
 /// Something a resource refers to, in the client's words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mention {
-    /// What is referred to; `None` where users and groups are both possible (`members`).
-    pub to: Option<ResourceKind>,
+    /// What is referred to.
+    pub to: ResourceKind,
     /// How the words are to be understood, tried in this order.
     pub by: Vec<ReferenceKey>,
     /// The client's words: an id, a userName, an address.
@@ -77,7 +77,7 @@ impl ResourceMapping {
     /// Everything `resource` refers to and that must be looked up before it can be written.
     #[must_use]
     pub fn mentions(&self, resource: &Resource) -> Vec<Mention> {
-        let mut found = self.listed_members(resource);
+        let mut found: Vec<Mention> = Vec::new();
         for (at, row) in self.rows.iter().enumerate() {
             if row.reference.is_some() && row.direction != Direction::FromLdap {
                 found.extend(self.row_mentions(at, row, resource));
@@ -91,7 +91,7 @@ impl ResourceMapping {
         select::select(row, path, resource, self.takes_untyped(at))
             .into_iter()
             .filter_map(Value::as_str)
-            .map(|text| Mention { to: Some(reference.to), by: reference.by.clone(), text: text.to_owned() })
+            .map(|text| Mention { to: reference.to, by: reference.by.clone(), text: text.to_owned() })
             .collect()
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fault::FaultKind;
+use super::resource::Resource;
 use super::schema::{ResourceKind, ResourceSchema};
 use super::standard::{self, RESOURCE_TYPE_URN, SERVICE_PROVIDER_CONFIG_URN};
 
@@ -158,6 +159,23 @@ pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) ->
         ("itemsPerPage".to_owned(), shown.into()),
         ("Resources".to_owned(), Value::Array(resources)),
     ]))
+}
+
+/// A `ListResponse` of one page of resources as JSON text: groups can be too large to be copied.
+#[must_use]
+pub fn page(resources: &[Resource], total: usize, start_index: usize) -> String {
+    let mut text = list_response(Vec::new(), total, start_index).to_string();
+    let counted = format!("\"itemsPerPage\":{},\"Resources\":[", resources.len());
+    text = text.replacen("\"itemsPerPage\":0,\"Resources\":[", &counted, 1);
+    text.truncate(text.len().saturating_sub("]}".len()));
+    for (at, resource) in resources.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        resource.write_json(&mut text);
+    }
+    text.push_str("]}");
+    text
 }
 
 /// The body of an error (RFC 7644 section 3.12), whose status is a text.

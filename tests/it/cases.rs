@@ -111,7 +111,7 @@ fn mode(case: &Case, creating: bool) -> WriteMode {
 fn created(mapping: &ResourceMapping, case: &Case, request: &str) -> String {
     let plan = Resource::from_client(serde_json::from_str(request).unwrap(), &mapping.schema).and_then(|resource| {
         let mentions = mentions(mapping, case, &resource);
-        mapping.plan_create(&resource, &mentions, mode(case, true), Kind::OpenLdap.dialect())
+        mapping.plan_create(&resource, &mentions, mode(case, true))
     });
     match plan {
         Ok(plan) => Ldif::default().add(&plan.dn, &plan.attributes).into_text(),
@@ -132,8 +132,7 @@ fn changed(
         Err(fault) => return format!("{fault}\n"),
     };
     let mentions = mentions(mapping, case, &after);
-    let (mode, dialect) = (mode(case, false), Kind::OpenLdap.dialect());
-    let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode, dialect };
+    let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: mode(case, false) };
     match mapping.plan_update(entry, &wish) {
         Ok(update) if update.is_empty() => "(nothing to change)\n".to_owned(),
         Ok(update) => update.to_ldif(&entry.dn),
@@ -143,10 +142,14 @@ fn changed(
 
 fn read(mapping: &ResourceMapping, entry: &Entry) -> Resource {
     let reading = mapping.read(entry, Kind::OpenLdap.dialect()).unwrap();
-    reading.finish("https://scim.example.com/scim/v2/Users/1".to_owned(), &|pointer| {
-        let id = pointer.dn.rdn()?.value_of(&AttributeName::parse("uid").unwrap())?.to_owned();
-        Some(Referenced { kind: mapping.kind, location: format!("…/{id}"), display: Some(id.to_uppercase()), id })
-    })
+    reading.finish(
+        "https://scim.example.com/scim/v2/Users/1".to_owned(),
+        &|pointer| {
+            let id = pointer.dn.rdn()?.value_of(&AttributeName::parse("uid").unwrap())?.to_owned();
+            Some(Referenced { kind: mapping.kind, location: format!("…/{id}"), display: Some(id.to_uppercase()), id })
+        },
+        None,
+    )
 }
 
 /// An entry from `attribute: value` lines; `dn:` first.

@@ -13,6 +13,7 @@ mod docs;
 mod docs_toml;
 mod explain;
 mod failures;
+mod groups;
 mod harness_slapd;
 mod hostile;
 mod listeners;

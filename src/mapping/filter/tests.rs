@@ -57,7 +57,12 @@ fn compiled(filter: &str) -> (String, bool) {
             mentions.insert(mention, Dn::parse("uid=boss,dc=example,dc=test").unwrap());
         }
     }
-    let terms = Terms { mentions: &mentions, schema: Some(&schema), dialect: Kind::OpenLdap.dialect() };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: Some(&schema),
+        dialect: Kind::OpenLdap.dialect(),
+    };
     let compiled = mapping.compile(&filter, terms).unwrap();
     (compiled.filter.to_string(), compiled.exact)
 }
@@ -128,7 +133,8 @@ fn a_value_that_the_row_could_never_hold_matches_nothing() {
 fn without_the_servers_schema_only_equality_is_trusted() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms = Terms { mentions: &mentions, schema: None, dialect: Kind::OpenLdap.dialect() };
+    let terms =
+        Terms { mentions: &mentions, members: &HashMap::new(), schema: None, dialect: Kind::OpenLdap.dialect() };
     let filter = |text: &str| {
         let compiled = mapping.compile(&Filter::parse(text, &mapping.schema).unwrap(), terms).unwrap();
         (compiled.filter.to_string(), compiled.exact)
@@ -141,7 +147,8 @@ fn without_the_servers_schema_only_equality_is_trusted() {
 fn an_attribute_that_no_row_carries_is_refused_with_what_there_is() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms = Terms { mentions: &mentions, schema: None, dialect: Kind::OpenLdap.dialect() };
+    let terms =
+        Terms { mentions: &mentions, members: &HashMap::new(), schema: None, dialect: Kind::OpenLdap.dialect() };
     let filter = Filter::parse(r#"nickName eq "x""#, &mapping.schema).unwrap();
     let fault = mapping.compile(&filter, terms).unwrap_err();
     assert_eq!(fault.kind, FaultKind::InvalidFilter);

@@ -180,7 +180,7 @@ fn taken(sketch: &Sketch, findings: &Findings) {
         (Some(AttributeName::literal("objectClass")), "object_class"),
         (Some(sketch.id.attribute.clone()), "id"),
         (disable, "disable"),
-        (sketch.members.as_ref().map(|it| it.value.clone()), "members"),
+        (sketch.members.as_ref().map(|it| it.value.attribute.clone()), "members"),
     ];
     for draft in sketch.rows.iter().filter(|draft| draft.row.writes()) {
         let owner = owners.iter().find(|(attribute, _)| attribute.as_ref() == Some(&draft.row.ldap));
