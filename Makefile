@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-smoke check fmt fmt-check clippy deny
+.PHONY: help setup demo test conformance bench bench-smoke check fmt fmt-check clippy deny
 
 CARGO ?= cargo
 
@@ -16,6 +16,11 @@ demo: setup ## play what Okta sends against a throw-away OpenLDAP and show what 
 
 test: setup ## all tests: units, properties, golden files, and the daemon against real servers
 	$(CARGO) test --locked
+
+conformance: setup ## what independent SCIM conformance suites say (installs them from PyPI below target/)
+	@tests/conformance/setup.sh
+	@$(CARGO) build --quiet --locked --bin scim2ldap --example conformance
+	@$(CARGO) run --quiet --locked --example conformance
 
 bench: setup ## how fast the bridge is, beside the directory alone (docs/performance.md; some minutes on a quiet machine)
 	$(CARGO) bench --locked --bench bridge

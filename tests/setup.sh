@@ -2,12 +2,14 @@
 # Installs what the tests, the demo and the bench need besides Rust, as Debian packages: an OpenLDAP server to start
 # throw-away instances of, its command-line tools, and systemd-analyze for the unit files.
 # Nothing is started, no server that is already on this machine is touched, and when all is there it just returns.
+#
+# usage: setup.sh [PACKAGE...]      (packages that are missing, too)
 set -eu
 
 programs="slapd:slapd slapadd:slapd slaptest:slapd ldapsearch:ldap-utils systemd-analyze:systemd"
 
 PATH=$PATH:/usr/sbin:/sbin
-missing=
+missing=${*:+ $*}
 for pair in $programs; do
     program=${pair%:*} package=${pair#*:}
     command -v "$program" >/dev/null || case " $missing " in

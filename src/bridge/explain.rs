@@ -7,7 +7,7 @@ use crate::directory::{Dn, Entry, FaultKind, Filter, Modification, Scope, Search
 use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Step, Unique, Wish};
 use crate::scim::Resource;
 
-use super::write::{Change, What, duplicate};
+use super::write::{Change, duplicate};
 use super::{Action, Bridge, Fault, Intent};
 
 /// What an intent would do.
@@ -89,10 +89,7 @@ impl Bridge {
             Err(fault) => return Err(self.fault_of_body(mapping, &change).unwrap_or(fault)),
         };
         let before = self.finish(mapping, entry.clone(), false).await?;
-        let (after, is_patch) = match &change.what {
-            What::Replace(resource) => (resource.clone(), false),
-            What::Patch(patch) => (patch.apply(&before, &mapping.schema)?, true),
-        };
+        let (after, is_patch) = change.wanted(mapping, &before)?;
         let (mut told, mode) = (Explanation::default(), self.mode(false));
         let mentions = self.looked_up(mapping, &after, &mut told).await;
         told.steps = mapping.explain(&after, &mentions, mode);

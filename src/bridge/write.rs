@@ -16,13 +16,13 @@ const ATTEMPTS: usize = 3;
 /// A change of a resource that is there: what it is apart from its members, and who its members are.
 #[derive(Debug)]
 pub(super) struct Change {
-    pub what: What,
+    what: What,
     pub members: Option<MemberChange>,
 }
 
 /// A change without what it asks of members.
 #[derive(Debug)]
-pub(super) enum What {
+enum What {
     Replace(Resource),
     Patch(Patch),
 }
@@ -49,6 +49,14 @@ impl Change {
     pub fn patch(mapping: &ResourceMapping, mut patch: Patch) -> Result<Self, Fault> {
         let members = if mapping.members.is_some() { MemberChange::take_from(&mut patch)? } else { None };
         Ok(Self { what: What::Patch(patch), members })
+    }
+
+    /// What `before` becomes, its members aside, and whether the client named only what changes.
+    pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Resource, bool), Fault> {
+        Ok(match &self.what {
+            What::Replace(resource) => (resource.clone(), false),
+            What::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
+        })
     }
 
     /// Whether only single members come and go.
@@ -244,10 +252,7 @@ impl Bridge {
         before: &Resource,
         change: &Change,
     ) -> Result<Update, Fault> {
-        let (after, is_patch) = match &change.what {
-            What::Replace(resource) => (resource.clone(), false),
-            What::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
-        };
+        let (after, is_patch) = change.wanted(mapping, before)?;
         let mentions = self.mentioned(mapping, &after).await?;
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
             self.refuse_duplicate(mapping, &after).await?;

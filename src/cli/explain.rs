@@ -148,7 +148,7 @@ async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u
         Method::Patch => Action::Patch { id, patch: Patch::from_client(body, schema)? },
         Method::Delete => Action::Delete { id },
     };
-    bridge.explain(Intent { kind, action, if_match: None, answer: false }).await
+    bridge.explain(Intent { kind, action, if_match: None, answer: true }).await
 }
 
 fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {

@@ -2,6 +2,7 @@
 
 mod check;
 mod read;
+mod served;
 
 #[cfg(test)]
 mod tests;

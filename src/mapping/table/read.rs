@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique, check,
+    Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique, check, served,
 };
 use crate::directory::{AttributeName, Dn, Filter, IdForm};
 use crate::mapping::row::{Draft, read_row};
@@ -67,7 +67,7 @@ pub(super) fn mapping(
 
 fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
     check::resource(&sketch, findings);
-    let served = check::served(&sketch);
+    let served = served::schemas(&sketch);
     let unique = check::unique(&sketch);
     let class = sketch.object_class.as_ref().and_then(|it| it.value.last()).map(|it| it.value.clone());
     let default_filter = || Some(Filter::equal(&AttributeName::literal("objectClass"), &class?));
