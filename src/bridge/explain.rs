@@ -1,11 +1,13 @@
 //! What an intent would do, without doing it.
 
-use crate::directory::ldif::Ldif;
-use crate::directory::{Dn, Entry, Filter, Modification, Scope, Search};
-use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Step, Unique, Wish};
-use crate::scim::{Projection, Resource};
+use std::collections::HashSet;
 
-use super::write::Change;
+use crate::directory::ldif::Ldif;
+use crate::directory::{Dn, Entry, FaultKind, Filter, Modification, Scope, Search};
+use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Step, Unique, Wish};
+use crate::scim::Resource;
+
+use super::write::{Change, duplicate};
 use super::{Action, Bridge, Fault, Intent};
 
 /// What an intent would do.
@@ -21,128 +23,159 @@ pub struct Explanation {
     pub unasked: Option<String>,
 }
 
-/// What is known about the references of a resource.
-struct LookedUp {
-    mentions: Mentions,
-    /// Why the intent would be refused because of them.
-    fault: Option<Fault>,
-    unasked: Option<String>,
-}
-
 impl Bridge {
     /// Plans `intent` and tells the plan. The directory is read where the plan needs it, and never written.
     pub async fn explain(&self, intent: Intent) -> Result<Explanation, Fault> {
         let mapping = self.mapping(intent.kind)?;
-        let (id, change) = match intent.action {
-            Action::Create(resource) => return Ok(self.explain_create(mapping, &resource).await),
-            Action::Replace { id, resource } => (id, Change::replace(mapping, resource)),
-            Action::Patch { id, patch } => (id, Change::patch(mapping, patch)?),
-            Action::Delete { id } => {
-                let (entry, _) = self.as_it_is(mapping, &id).await?;
-                return Ok(Explanation { ldif: removal(mapping, &entry), ..Explanation::default() });
+        match intent.action {
+            Action::Create(resource) => Ok(self.explain_create(mapping, &resource).await),
+            Action::Replace { id, resource } => {
+                self.explain_update(mapping, &id, Change::replace(mapping, resource)).await
             }
-        };
-        // As in an update: a fault of the body is told before an unknown id is.
-        let known = self.as_it_is(mapping, &id).await;
-        let (entry, before) = known.map_err(|fault| self.fault_of_body(mapping, &change).unwrap_or(fault))?;
-        let (after, is_patch) = change.wanted(mapping, &before)?;
-        let mut explanation = self.explain_update(mapping, &entry, &before, &after, is_patch).await;
-        if let (Some(members), Some(asked)) = (&mapping.members, &change.members) {
-            let delta = self.member_delta(members, Some(&id), asked).await;
-            let delta = delta.map(|delta| {
-                let current = members.take_values(&mut entry.clone());
-                if asked.reset { members.delta(&current, delta.add) } else { delta }
-            });
-            explanation.add_members(members, asked, delta.as_ref());
-            if let Ok(delta) = delta {
-                let modifications = members.modifications(delta.add, delta.remove);
-                explanation.append(&entry.dn, &modifications);
+            Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, patch)?).await,
+            Action::Delete { id } => {
+                let entry = self.entry_by_id(mapping, &id, self.all_attributes(mapping)).await?;
+                Ok(Explanation { ldif: removal(mapping, &entry), ..Explanation::default() })
             }
         }
-        Ok(explanation)
-    }
-
-    async fn as_it_is(&self, mapping: &ResourceMapping, id: &str) -> Result<(Entry, Resource), Fault> {
-        let attributes = mapping.attributes(self.dialect(), &Projection::default());
-        let entry = self.entry_by_id(mapping, id, attributes).await?;
-        let before = self.finish(mapping, entry.clone(), false).await?;
-        Ok((entry, before))
     }
 
     async fn explain_create(&self, mapping: &ResourceMapping, resource: &Resource) -> Explanation {
-        let LookedUp { mentions, fault, unasked } = self.looked_up(mapping, resource).await;
-        let steps = mapping.explain(resource, &mentions, self.mode(true));
-        let mut explanation = Explanation { steps, ldif: String::new(), fault, unasked };
-        if explanation.fault.is_some() {
-            return explanation;
+        let mut told = Explanation::default();
+        let mentions = self.looked_up(mapping, resource, &mut told).await;
+        told.steps = mapping.explain(resource, &mentions, self.mode(true));
+        if told.fault.is_none() {
+            let ldif = self.ldif_of_create(mapping, resource, &mentions, &mut told).await;
+            told.take(ldif);
         }
-        let mut plan = match mapping.plan_create(resource, &mentions, self.mode(true)) {
-            Ok(plan) => plan,
-            Err(fault) => {
-                explanation.judge(Err(fault.into()));
-                return explanation;
-            }
-        };
-        if let Some(members) = &mapping.members {
-            let asked = MemberChange::of_resource(resource);
-            let delta = self.member_delta(members, None, &asked).await;
-            explanation.add_members(members, &asked, delta.as_ref());
-            let first = delta.map(|delta| delta.add).unwrap_or_default();
-            plan.attributes.extend(mapping.first_members(first, self.dialect()));
-        }
-        if explanation.fault.is_none() {
-            explanation.ldif = Ldif::default().add(&plan.dn, &plan.attributes).into_text();
-            explanation.judge(self.free(mapping, resource, &plan.dn).await);
-        }
-        explanation
+        told
     }
 
-    async fn explain_update(
+    async fn ldif_of_create(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        mentions: &Mentions,
+        told: &mut Explanation,
+    ) -> Result<String, Fault> {
+        let mut plan = mapping.plan_create(resource, mentions, self.mode(true))?;
+        let mut later = MemberDelta::default();
+        if let Some(members) = &mapping.members {
+            let asked = MemberChange::of_resource(resource).add.len();
+            let first = self.plan_first_members(mapping, resource, &mut plan).await;
+            let known = first.is_ok();
+            later = told.unless_away(first)?.unwrap_or_default();
+            if !known {
+                plan.attributes.extend(mapping.first_members(Vec::new(), self.dialect()));
+            }
+            told.steps.extend(members_step(members, asked, known));
+        }
+        let free = self.free(mapping, resource, &plan.dn).await;
+        told.unless_away(free)?;
+        let mut ldif = Ldif::default().add(&plan.dn, &plan.attributes);
+        if let (Some(members), false) = (&mapping.members, later.is_empty()) {
+            ldif = ldif.modify(&plan.dn, &members.modifications(later.add, later.remove));
+        }
+        Ok(ldif.into_text())
+    }
+
+    async fn explain_update(&self, mapping: &ResourceMapping, id: &str, change: Change) -> Result<Explanation, Fault> {
+        let delta = match (&mapping.members, &change.members) {
+            (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
+            _ => MemberDelta::default(),
+        };
+        let entry = match self.entry_by_id(mapping, id, self.all_attributes(mapping)).await {
+            Ok(entry) => entry,
+            Err(fault) => return Err(self.fault_of_body(mapping, &change).unwrap_or(fault)),
+        };
+        let before = self.finish(mapping, entry.clone(), false).await?;
+        let (after, is_patch) = change.wanted(mapping, &before)?;
+        let (mut told, mode) = (Explanation::default(), self.mode(false));
+        let mentions = self.looked_up(mapping, &after, &mut told).await;
+        told.steps = mapping.explain(&after, &mentions, mode);
+        if is_patch {
+            mark_untouched(&mut told.steps, &mapping.explain(&before, &mentions, mode));
+        }
+        let mut coming_and_going = Vec::new();
+        if let Some(members) = mapping.members.as_ref().filter(|_| change.members.is_some()) {
+            coming_and_going = self.member_modifications(mapping, members, &entry, &change, delta);
+            told.steps.push(members_change_step(members, &coming_and_going));
+        }
+        if told.fault.is_none() {
+            let wish = Wish { before: &before, after: &after, is_patch, mentions: &mentions, mode };
+            let ldif = self.ldif_of_update(mapping, &entry, &wish, coming_and_going).await;
+            told.take(ldif);
+        }
+        Ok(told)
+    }
+
+    async fn ldif_of_update(
         &self,
         mapping: &ResourceMapping,
         entry: &Entry,
-        before: &Resource,
-        after: &Resource,
-        is_patch: bool,
-    ) -> Explanation {
-        let LookedUp { mentions, fault, unasked } = self.looked_up(mapping, after).await;
-        let mode = self.mode(false);
-        let mut steps = mapping.explain(after, &mentions, mode);
-        if is_patch {
-            mark_untouched(&mut steps, &mapping.explain(before, &mentions, mode));
+        wish: &Wish<'_>,
+        members: Vec<Modification>,
+    ) -> Result<String, Fault> {
+        let update = mapping.plan_update(entry, wish)?;
+        let now = update.renamed(&entry.dn);
+        if now != entry.dn {
+            self.free(mapping, wish.after, &now).await?;
         }
-        let mut explanation = Explanation { steps, ldif: String::new(), fault, unasked };
-        if explanation.fault.is_none() {
-            let wish = Wish { before, after, is_patch, mentions: &mentions, mode };
-            match mapping.plan_update(entry, &wish) {
-                Ok(update) => {
-                    explanation.ldif = update.to_ldif(&entry.dn);
-                    let renamed = update.renamed(&entry.dn);
-                    if renamed != entry.dn {
-                        explanation.judge(self.free(mapping, after, &renamed).await);
-                    }
-                }
-                Err(fault) => explanation.judge(Err(fault.into())),
+        let mut ldif = update.to_ldif(&entry.dn);
+        if !members.is_empty() {
+            if !ldif.is_empty() {
+                ldif.push('\n');
             }
+            ldif.push_str(&Ldif::default().modify(&now, &members).into_text());
         }
-        explanation
+        Ok(ldif)
     }
 
     /// References as they can be found now. Without the directory they stay unknown, and the rest can still be told.
-    async fn looked_up(&self, mapping: &ResourceMapping, resource: &Resource) -> LookedUp {
-        let (mut fault, mut unasked) = (None, None);
-        let mentions = match self.mentioned(mapping, resource).await {
-            Ok(mentions) => mentions,
-            Err(Fault::Unavailable { detail, .. }) => {
-                unasked = Some(detail);
-                Mentions::unasked()
-            }
-            Err(refusal) => {
-                fault = Some(refusal);
+    async fn looked_up(&self, mapping: &ResourceMapping, resource: &Resource, told: &mut Explanation) -> Mentions {
+        let found = self.mentioned(mapping, resource).await;
+        match told.unless_away(found) {
+            Ok(Some(mentions)) => mentions,
+            Ok(None) => Mentions::unasked(),
+            Err(fault) => {
+                told.fault = Some(fault);
                 Mentions::default()
             }
+        }
+    }
+
+    /// The modification of the member attribute that `delta` comes down to for `entry`.
+    fn member_modifications(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        entry: &Entry,
+        change: &Change,
+        delta: MemberDelta,
+    ) -> Vec<Modification> {
+        let had_nobody = members.holds_nobody(entry);
+        let current = members.take_values(&mut entry.clone());
+        let mut delta = if change.resets_members() {
+            members.delta(&current, delta.add)
+        } else {
+            let held: HashSet<Result<Dn, Vec<u8>>> = current.iter().map(|value| comparable(value)).collect();
+            let MemberDelta { mut add, mut remove } = delta;
+            add.retain(|value| !held.contains(&comparable(value)));
+            remove.retain(|value| held.contains(&comparable(value)));
+            MemberDelta { add, remove }
         };
-        LookedUp { mentions, fault, unasked }
+        delta.add.sort();
+        let nobody = members.placeholder.clone().into_bytes();
+        if had_nobody && !delta.add.is_empty() {
+            delta.remove.push(nobody);
+        } else if mapping.needs_a_member(self.dialect())
+            && !delta.remove.is_empty()
+            && delta.add.is_empty()
+            && delta.remove.len() == current.len()
+        {
+            delta.add.push(nobody);
+        }
+        members.modifications(delta.add, delta.remove)
     }
 
     /// A fault when the name that the entry would get is taken.
@@ -154,51 +187,30 @@ impl Bridge {
         let search = Search { base: dn.clone(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
         match self.inner.directory.search(&search).await {
             Ok(found) if found.is_empty() => Ok(()),
-            Ok(_) => Err(super::write::duplicate(mapping, resource, dn)),
-            Err(fault) if fault.kind == crate::directory::FaultKind::NotFound => Ok(()),
+            Ok(_) => Err(duplicate(mapping, resource, dn)),
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
             Err(fault) => Err(self.fault(fault)),
         }
     }
 }
 
 impl Explanation {
-    /// Tells what becomes of the members.
-    fn add_members(&mut self, members: &Members, asked: &MemberChange, delta: Result<&MemberDelta, &Fault>) {
-        let outcome = match delta {
-            Ok(delta) if asked.reset && delta.is_empty() && asked.add.is_empty() => "nobody".to_owned(),
-            Ok(delta) if asked.reset && delta.remove.is_empty() && delta.add.len() == 1 => "1 member".to_owned(),
-            Ok(delta) if asked.reset && delta.remove.is_empty() => format!("{} members", delta.add.len()),
-            Ok(delta) => format!("{} come, {} go", delta.add.len(), delta.remove.len()),
-            Err(Fault::Unavailable { .. }) => {
-                format!("{} members, unknown: the directory can't be asked", asked.add.len())
+    /// That the directory says nothing is no fault of the intent: it is noted, and there is no answer.
+    fn unless_away<T>(&mut self, answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Fault::Unavailable { detail, .. }) => {
+                self.unasked = Some(detail);
+                Ok(None)
             }
-            Err(fault) => fault.to_string(),
-        };
-        let (place, ldap) = (members.place.clone(), members.attribute.to_string());
-        let refused = matches!(delta, Err(fault) if !matches!(fault, Fault::Unavailable { .. }));
-        self.steps.push(Step { place, scim: "members".to_owned(), ldap, outcome, refused });
-        self.judge(delta.map(|_| ()).map_err(Clone::clone));
+            Err(fault) => Err(fault),
+        }
     }
 
-    fn append(&mut self, dn: &Dn, modifications: &[Modification]) {
-        if modifications.is_empty() || self.fault.is_some() {
-            return;
-        }
-        if !self.ldif.is_empty() {
-            self.ldif.push('\n');
-        }
-        self.ldif.push_str(&Ldif::default().modify(dn, modifications).into_text());
-    }
-
-    /// Takes up what the directory says to the plan; that it says nothing is no fault of the plan.
-    fn judge(&mut self, verdict: Result<(), Fault>) {
-        match verdict {
-            Ok(()) => {}
-            Err(Fault::Unavailable { detail, .. }) => self.unasked = Some(detail),
-            Err(fault) => {
-                self.ldif.clear();
-                self.fault = Some(fault);
-            }
+    fn take(&mut self, ldif: Result<String, Fault>) {
+        match ldif {
+            Ok(ldif) => self.ldif = ldif,
+            Err(fault) => self.fault = Some(fault),
         }
     }
 }
@@ -210,6 +222,42 @@ fn mark_untouched(steps: &mut [Step], before: &[Step]) {
             "not touched by the patch".clone_into(&mut step.outcome);
         }
     }
+}
+
+fn members_step(members: &Members, count: usize, known: bool) -> Option<Step> {
+    let outcome = match (count, known) {
+        (0, _) => return None,
+        (count, false) => format!("{count} named, unknown: the directory can't be asked"),
+        (1, true) => "1 member".to_owned(),
+        (count, true) => format!("{count} members"),
+    };
+    Some(about_members(members, outcome))
+}
+
+fn members_change_step(members: &Members, modifications: &[Modification]) -> Step {
+    use crate::directory::Change;
+    let is_somebody = |value: &&Vec<u8>| **value != members.placeholder.as_bytes();
+    let (mut come, mut go) = (0, 0);
+    for Modification { change, .. } in modifications {
+        match change {
+            Change::Add(values) => come += values.iter().filter(is_somebody).count(),
+            Change::Delete(values) => go += values.iter().filter(is_somebody).count(),
+            Change::Replace(_) => {}
+        }
+    }
+    let outcome = if come + go == 0 { "no change".to_owned() } else { format!("{come} come, {go} go") };
+    about_members(members, outcome)
+}
+
+fn about_members(members: &Members, outcome: String) -> Step {
+    let (place, ldap) = (members.place.clone(), members.attribute.to_string());
+    Step { place, scim: "members".to_owned(), ldap, outcome, refused: false }
+}
+
+/// A value of the member attribute so that those are equal that the directory takes for equal.
+fn comparable(value: &[u8]) -> Result<Dn, Vec<u8>> {
+    let text = std::str::from_utf8(value).map_err(|_| value.to_vec())?;
+    Dn::parse(text).map_err(|_| text.to_lowercase().into_bytes())
 }
 
 fn removal(mapping: &ResourceMapping, entry: &Entry) -> String {

@@ -20,6 +20,7 @@ pub(super) struct Change {
     pub members: Option<MemberChange>,
 }
 
+/// A change without what it asks of members.
 #[derive(Debug)]
 enum What {
     Replace(Resource),
@@ -64,7 +65,7 @@ impl Change {
             && self.members.as_ref().is_some_and(|members| !members.reset)
     }
 
-    fn resets_members(&self) -> bool {
+    pub fn resets_members(&self) -> bool {
         self.members.as_ref().is_some_and(|members| members.reset)
     }
 }
@@ -100,7 +101,7 @@ impl Bridge {
     }
 
     /// Gives a new group its members, as many as one request can hold; returns the others.
-    async fn plan_first_members(
+    pub(super) async fn plan_first_members(
         &self,
         mapping: &ResourceMapping,
         resource: &Resource,
@@ -232,7 +233,7 @@ impl Bridge {
         Ok(Receipt::Updated(self.finish(mapping, entry, true).await?))
     }
 
-    fn all_attributes(&self, mapping: &ResourceMapping) -> Vec<AttributeName> {
+    pub(super) fn all_attributes(&self, mapping: &ResourceMapping) -> Vec<AttributeName> {
         mapping.attributes(self.dialect(), &Projection::default())
     }
 

@@ -76,12 +76,7 @@ pub(super) fn run(path: &Path, request: &Request) -> Exit {
         }
     };
     let explanation = System::new().block_on(explain(&config, tenant, request, &bytes));
-    let explanation = explanation.unwrap_or_else(|fault| Explanation {
-        steps: Vec::new(),
-        ldif: String::new(),
-        fault: Some(fault),
-        unasked: None,
-    });
+    let explanation = explanation.unwrap_or_else(|fault| Explanation { fault: Some(fault), ..Explanation::default() });
     print(&if request.json { as_json(&explanation) } else { as_text(&explanation) });
     if explanation.fault.is_some() { Exit::Problems } else { Exit::Good }
 }

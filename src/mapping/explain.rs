@@ -38,9 +38,7 @@ impl ResourceMapping {
             let scim = row.scim.as_ref().map_or_else(|| "(computed)".to_owned(), ToString::to_string);
             Step { place: row.place.clone(), scim, ldap: row.ldap.to_string(), outcome, refused }
         });
-        let mut steps: Vec<Step> = rows.collect();
-        steps.extend(self.account_step(resource));
-        steps
+        rows.chain(self.account_step(resource)).collect()
     }
 
     /// What `active` says; `disable` of the table carries it, unless a row does.

@@ -140,6 +140,55 @@ async fn a_put_and_a_delete_and_a_group_are_told_too() {
 }
 
 #[tokio::test]
+async fn who_comes_and_who_goes_is_told_for_a_group() {
+    let slapd = Slapd::shared();
+    let base = slapd.suffix("explain-group").await;
+    let config = Config::for_slapd(slapd, &base);
+    let world = World::on(slapd, base.clone(), |_| config.clone()).await;
+    let mut ids = Vec::new();
+    for name in ["ada", "bob", "eve"] {
+        ids.push(world.scim.post("/Users", &okta_user(name, "A", "B")).await.id());
+    }
+    let dn = |name: &str| format!("uid={name},{}", world.people());
+    let [ada, bob, eve] = ids.as_slice() else { unreachable!() };
+    let group = json!({"displayName": "Analysts", "members": [{"value": ada}, {"value": bob}]});
+    let group = world.scim.post("/Groups", &group).await.id();
+    let (path, at) = (format!("/Groups/{group}"), format!("cn=Analysts,ou=groups,{base}"));
+    let told =
+        |body: &Value, method: &str| explain(&config, body, &["--kind", "group", "--method", method, "--id", &group]);
+    let modify = |lines: &str| format!("dn: {at}\nchangetype: modify\n{lines}");
+
+    let change = patch(&json!([
+        {"op": "add", "path": "members", "value": [{"value": ada}, {"value": eve}]},
+        {"op": "remove", "path": format!("members[value eq \"{bob}\"]")},
+    ]));
+    let ran = told(&change, "PATCH");
+    assert_eq!(line(&ran, "members")[2], "1 come, 1 go");
+    let lines = format!("add: member\nmember: {}\n-\ndelete: member\nmember: {}\n-\n", dn("eve"), dn("bob"));
+    assert_eq!(behind_table(&ran), modify(&lines));
+    world.scim.patch(&path, &change).await.expect(204);
+    assert_eq!(world.raw.entry(&at).await.unwrap()["member"], [dn("ada"), dn("eve")]);
+    assert_eq!(behind_table(&told(&change, "PATCH")), "nothing would change\n");
+
+    let empty = json!({"displayName": "Analysts", "members": []});
+    let ran = told(&empty, "PUT");
+    let lines = format!("add: member\nmember: \n-\ndelete: member\nmember: {}\nmember: {}\n-\n", dn("ada"), dn("eve"));
+    assert_eq!((line(&ran, "members")[2].as_str(), behind_table(&ran)), ("0 come, 2 go", modify(&lines).as_str()));
+    world.scim.put(&path, &empty).await.expect(200);
+    assert_eq!(behind_table(&told(&empty, "PUT")), "nothing would change\n");
+    let ran = told(&json!({"displayName": "Renamed", "members": [{"value": bob}]}), "PUT");
+    let rename = format!("dn: {at}\nchangetype: modrdn\nnewrdn: cn=Renamed\ndeleteoldrdn: 1\n\n");
+    let now = format!("dn: cn=Renamed,ou=groups,{base}\nchangetype: modify\n");
+    let lines = format!("add: member\nmember: {}\n-\ndelete: member\nmember: \n-\n", dn("bob"));
+    assert_eq!(behind_table(&ran), format!("{rename}{now}{lines}"));
+
+    let nobody = patch(&json!([{"op": "add", "path": "members", "value": [{"value": "nobody"}]}]));
+    let answer = world.scim.patch(&path, &nobody).await;
+    let refused = format!("refused: {}\n", answer.expect_error(400, "invalidValue"));
+    assert_eq!((told(&nobody, "PATCH").code, told(&nobody, "PATCH").out), (Some(1), refused));
+}
+
+#[tokio::test]
 async fn a_refused_request_ends_with_1_and_the_detail_that_the_client_gets() {
     let slapd = Slapd::shared();
     let config = Config::for_slapd(slapd, &slapd.suffix("explain-refused").await);
@@ -222,6 +271,10 @@ async fn a_post_needs_no_directory_and_references_are_then_unknown() {
     let rest = behind_table(&ran);
     assert!(rest.starts_with("note: ") && rest.contains("nothing listens there"), "{rest}");
     assert!(rest.contains("\ndn: uid=ada,ou=people,dc=example,dc=test\n") && !rest.contains("manager:"), "{rest}");
+
+    let group = json!({"displayName": "Analysts", "members": [{"value": "0e0e0e0e-0000-4000-8000-000000000000"}]});
+    let ran = explain(&config, &group, &["--kind", "group"]);
+    assert_eq!((ran.code, &*line(&ran, "members")[2]), (Some(0), "1 named, unknown: the directory can't be asked"));
 
     let change = patch(&json!([{"op": "replace", "path": "title", "value": "x"}]));
     let ran = explain(&config, &change, &["--method", "PATCH", "--id", "0e0e0e0e-0000-4000-8000-000000000000"]);
