@@ -6,9 +6,11 @@
 mod explain;
 mod fault;
 mod list;
+mod matching;
 mod order;
 mod read;
 mod references;
+mod snapshot;
 mod write;
 
 use std::sync::{Arc, OnceLock};
@@ -16,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
+pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::{Directory, SchemaView};
 use crate::mapping::{Mapping, ResourceMapping, WriteMode};
@@ -34,6 +37,7 @@ struct Inner {
     policy: Policy,
     locks: order::Locks,
     schema: OnceLock<SchemaView>,
+    snapshots: snapshot::Snapshots,
 }
 
 /// What a tenant's configuration says about how its intents are carried out.
@@ -124,8 +128,15 @@ impl Bridge {
     /// A bridge from `tenant`'s resources to the entries of `directory`.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let inner =
-            Inner { tenant, mapping, directory, policy, locks: order::Locks::default(), schema: OnceLock::new() };
+        let inner = Inner {
+            tenant,
+            mapping,
+            directory,
+            policy,
+            locks: order::Locks::default(),
+            schema: OnceLock::new(),
+            snapshots: snapshot::Snapshots::default(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -161,6 +172,13 @@ impl Bridge {
     /// Carries `intent` out.
     pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
+        let outcome = self.carry(mapping, intent).await;
+        // Also after a fault: a write whose outcome is unknown may have been carried out.
+        self.inner.snapshots.written(mapping.kind);
+        outcome
+    }
+
+    async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
         match intent.action {
             Action::Create(resource) => self.create(mapping, resource).await,
             Action::Replace { id, resource } => {

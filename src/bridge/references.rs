@@ -8,6 +8,7 @@ use crate::directory::{Dn, Entry, Filter, Scope, Search};
 use crate::mapping::{Mention, Mentions, Pointer, ReferenceKey, Referenced, ResourceMapping};
 use crate::scim::ResourceKind;
 
+use super::snapshot::Id;
 use super::{Bridge, Fault};
 
 /// Look-ups that run side by side for one request.
@@ -124,7 +125,7 @@ impl Bridge {
     }
 
     /// The filter for an id, used to fetch the page of a list.
-    pub(super) fn any_id(mapping: &ResourceMapping, ids: &[String]) -> Filter {
-        Filter::Or(ids.iter().filter_map(|id| mapping.id.filter(id)).collect())
+    pub(super) fn any_id(mapping: &ResourceMapping, ids: &[&Id]) -> Filter {
+        Filter::Or(ids.iter().filter_map(|id| mapping.id.filter(&id.text())).collect())
     }
 }

@@ -16,6 +16,21 @@ use crate::scim::{self, FaultKind};
 /// How long the body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where the body of an operation comes from.
+pub(super) enum Body<'a> {
+    /// The request itself, which has not been read yet.
+    Request { headers: &'a HeaderMap, payload: &'a mut Payload, limit: usize },
+}
+
+impl Body<'_> {
+    /// The body as JSON.
+    pub(super) async fn json(self) -> Result<Value, Fault> {
+        match self {
+            Self::Request { headers, payload, limit } => read(headers, payload, limit).await,
+        }
+    }
+}
+
 /// Reads the body of a request as JSON; it may have up to `limit` bytes.
 pub(super) async fn read(headers: &HeaderMap, payload: &mut Payload, limit: usize) -> Result<Value, Fault> {
     negotiation::check_body_type(headers)?;

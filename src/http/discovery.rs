@@ -10,6 +10,7 @@ use super::negotiation::SCIM_JSON;
 use super::outcome::Fault;
 use super::route::Endpoint;
 use super::site::TenantSettings;
+use crate::bridge::CURSOR_TIMEOUT;
 use crate::scim::discovery::{self, AuthenticationScheme, Features};
 use crate::scim::{ResourceKind, ResourceSchema};
 
@@ -84,6 +85,7 @@ fn features(settings: &TenantSettings) -> Features {
         bulk_max_operations: 0,
         bulk_max_payload: 0,
         filter_max_results: settings.max_results,
+        cursor_timeout: CURSOR_TIMEOUT.as_secs(),
         change_password: settings.password_sync,
         sort: true,
         etag: true,

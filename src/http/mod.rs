@@ -5,7 +5,7 @@
 //! | `handler` | takes every request, says who is let in, and writes the line in the log |
 //! | `route`, `uri` | from a path to the endpoint it names |
 //! | [`credentials`] | who is let in |
-//! | `resources` | the endpoints for users and groups |
+//! | `resources`, `lists` | the endpoints for users and groups |
 //! | `discovery`, `health` | the other endpoints |
 //! | `body`, `negotiation` | JSON bodies and media types |
 //! | `outcome` | the one table from what went wrong to what the client is told |
@@ -18,6 +18,7 @@ mod discovery;
 mod handler;
 mod health;
 pub mod listener;
+mod lists;
 mod negotiation;
 mod outcome;
 mod request_id;

@@ -144,7 +144,10 @@ fn of_request(fault: &scim::Fault) -> Outcome {
         | FaultKind::InvalidPath
         | FaultKind::NoTarget
         | FaultKind::InvalidValue
-        | FaultKind::InvalidVersion => StatusCode::BAD_REQUEST,
+        | FaultKind::InvalidVersion
+        | FaultKind::InvalidCursor
+        | FaultKind::ExpiredCursor
+        | FaultKind::InvalidCount => StatusCode::BAD_REQUEST,
     };
     Outcome { status, keyword: Some(fault.kind), detail: fault.detail.clone() }
 }

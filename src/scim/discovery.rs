@@ -35,6 +35,8 @@ pub struct Features {
     pub bulk_max_payload: usize,
     /// The most resources in one answer.
     pub filter_max_results: usize,
+    /// How long a cursor is good for, in seconds (RFC 9865).
+    pub cursor_timeout: u64,
     /// A password in a request is set.
     pub change_password: bool,
     /// Listings can be sorted.
@@ -60,7 +62,7 @@ pub struct AuthenticationScheme {
     pub primary: bool,
 }
 
-/// The answer of `/ServiceProviderConfig`, with nothing but what the RFC lists. `base` is the tenant's base URL, without
+/// The answer of `/ServiceProviderConfig`, with nothing but what the RFCs list. `base` is the tenant's base URL, without
 /// a slash at its end.
 #[must_use]
 pub fn service_provider_config(features: &Features, base: &str) -> Value {
@@ -78,6 +80,14 @@ pub fn service_provider_config(features: &Features, base: &str) -> Value {
         "sort": { "supported": features.sort },
         "etag": { "supported": features.etag },
         "authenticationSchemes": schemes,
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": features.filter_max_results,
+            "maxPageSize": features.filter_max_results,
+            "cursorTimeout": features.cursor_timeout,
+        },
         "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
     });
     if let Some(uri) = &features.documentation_uri {
@@ -160,6 +170,17 @@ pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) ->
     ]))
 }
 
+/// Adds the cursors of the neighbouring pages to a `ListResponse` (RFC 9865 section 2).
+#[must_use]
+pub fn with_cursors(mut list: Value, next: Option<String>, previous: Option<String>) -> Value {
+    for (name, cursor) in [("nextCursor", next), ("previousCursor", previous)] {
+        if let (Value::Object(members), Some(cursor)) = (&mut list, cursor) {
+            members.insert(name.to_owned(), cursor.into());
+        }
+    }
+    list
+}
+
 /// The body of an error (RFC 7644 section 3.12), whose status is a text.
 #[must_use]
 pub fn error(status: u16, fault: Option<FaultKind>, detail: &str) -> Value {
@@ -183,6 +204,7 @@ mod tests {
         Features {
             patch: true,
             filter_max_results: 1000,
+            cursor_timeout: 600,
             authentication: vec![AuthenticationScheme {
                 kind: "httpbasic",
                 name: "HTTP Basic".to_owned(),
@@ -223,6 +245,8 @@ mod tests {
         assert_eq!(config["meta"]["location"], format!("{BASE}/ServiceProviderConfig"));
         assert_eq!(config["bulk"], json!({ "supported": false, "maxOperations": 0, "maxPayloadSize": 0 }));
         assert_eq!(config["authenticationSchemes"][0]["type"], "httpbasic");
+        assert_eq!(config["pagination"]["cursorTimeout"], 600);
+        assert_eq!(config["pagination"]["defaultPaginationMethod"], "index");
     }
 
     #[test]
@@ -263,6 +287,12 @@ mod tests {
         );
         assert_eq!(list_response(Vec::new(), 0, 1)["Resources"], json!([]));
         assert!(list.get("meta").is_none());
+    }
+
+    #[test]
+    fn a_list_names_only_the_neighbours_that_there_are() {
+        let list = with_cursors(list_response(Vec::new(), 0, 1), Some("n".into()), None);
+        assert_eq!((list.get("nextCursor"), list.get("previousCursor")), (Some(&json!("n")), None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod harness;
 
 mod cases;
 mod clients;
+mod cursors;
 mod docs;
 mod docs_toml;
 mod failures;
@@ -17,5 +18,6 @@ mod lists;
 mod okta_lifecycle;
 mod okta_spec;
 mod policies;
+mod search_all;
 mod systemd;
 mod world;
