@@ -70,7 +70,9 @@ impl Bridge {
         if_match: Option<&VersionMatch>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
-        let attributes = mapping.attributes(self.dialect(), &Projection::default());
+        let mark = self.change_mark(if_match).await;
+        let mut attributes = mapping.attributes(self.dialect(), &Projection::default());
+        attributes.extend(mark.clone());
         for _ in 0..ATTEMPTS {
             let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
                 Ok(entry) => entry,
@@ -82,7 +84,8 @@ impl Bridge {
             if update.is_empty() {
                 return Ok(Receipt::Updated(before));
             }
-            match self.carry_out(&entry.dn, &update, &attributes).await {
+            let unchanged = mark.as_ref().and_then(|mark| unchanged(&entry, mark));
+            match self.carry_out(&entry.dn, &update, &attributes, unchanged).await {
                 Ok(entry) => {
                     tracing::info!(entry = %entry.dn, "changed");
                     return Ok(Receipt::Updated(self.finish(mapping, &entry).await?));
@@ -96,6 +99,14 @@ impl Bridge {
             }
         }
         Err(self.unsure())
+    }
+
+    /// What tells whether an entry was changed between reading and writing, where the client wants to know and the
+    /// server can be asked to look at it in the same step.
+    async fn change_mark(&self, if_match: Option<&VersionMatch>) -> Option<AttributeName> {
+        if_match?;
+        let mark = self.dialect().change_mark.clone().filter(|_| self.dialect().assertion)?;
+        self.inner.directory.server().await.ok().filter(directory::ServerInfo::has_assertion).map(|_| mark)
     }
 
     async fn plan(
@@ -131,6 +142,7 @@ impl Bridge {
         dn: &Dn,
         update: &Update,
         read_back: &[AttributeName],
+        unchanged: Option<Filter>,
     ) -> Result<Entry, directory::Fault> {
         let directory = &self.inner.directory;
         let now = update.renamed(dn);
@@ -139,7 +151,9 @@ impl Bridge {
             answer = directory.rename(dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
         }
         if !update.modifications.is_empty() {
-            let options = ModifyOptions { read_back: read_back.to_vec(), assertion: None, permissive: false };
+            // The rename itself changed what there would be to compare.
+            let assertion = unchanged.filter(|_| update.rename.is_none());
+            let options = ModifyOptions { read_back: read_back.to_vec(), assertion, permissive: false };
             match directory.modify(&now, &update.modifications, &options).await {
                 Ok(entry) => answer = entry,
                 Err(fault) if update.rename.is_some() && !fault.is_transient() => {
@@ -205,7 +219,7 @@ impl Bridge {
                 if update.is_empty() {
                     return Ok(());
                 }
-                self.carry_out(&entry.dn, &update, std::slice::from_ref(&mapping.id.attribute)).await.map(drop)
+                self.carry_out(&entry.dn, &update, std::slice::from_ref(&mapping.id.attribute), None).await.map(drop)
             }
             Delete::MoveTo(container) => {
                 let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
@@ -273,7 +287,15 @@ fn vanished(dn: &Dn) -> directory::Fault {
 
 /// Faults that mean: what was read is no longer what is there, or it is not known.
 fn moved_on(fault: &directory::Fault) -> bool {
-    matches!(fault.kind, Kind::NoSuchValue | Kind::ValueExists | Kind::NotFound | Kind::UnknownOutcome)
+    matches!(
+        fault.kind,
+        Kind::NoSuchValue | Kind::ValueExists | Kind::NotFound | Kind::UnknownOutcome | Kind::AssertionFailed
+    )
+}
+
+/// Holds as long as the entry is at the change that it was read at.
+fn unchanged(entry: &Entry, mark: &AttributeName) -> Option<Filter> {
+    entry.values(mark).first().map(|value| Filter::Equal(mark.clone(), value.clone()))
 }
 
 fn check_version(resource: &Resource, if_match: Option<&VersionMatch>) -> Result<(), Fault> {

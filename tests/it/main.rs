@@ -11,6 +11,7 @@ mod clients;
 mod cursors;
 mod docs;
 mod docs_toml;
+mod etags;
 mod failures;
 mod harness_slapd;
 mod hostile;
