@@ -21,4 +21,5 @@ mod okta_spec;
 mod policies;
 mod search_all;
 mod systemd;
+mod wire;
 mod world;
