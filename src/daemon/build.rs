@@ -53,6 +53,7 @@ fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSett
         patch_response: tenant.patch_response,
         max_results: MAX_RESULTS,
         password_sync: tenant.password_sync,
+        bulk: tenant.bulk,
         bridge: Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy),
     }
 }

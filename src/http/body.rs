@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) enum Body<'a> {
     /// The request itself, which has not been read yet.
     Request { headers: &'a HeaderMap, payload: &'a mut Payload, limit: usize },
+    /// A bulk request, which has; it may have left it out.
+    Bulk(Option<Value>),
 }
 
 impl Body<'_> {
@@ -27,6 +29,11 @@ impl Body<'_> {
     pub(super) async fn json(self) -> Result<Value, Fault> {
         match self {
             Self::Request { headers, payload, limit } => read(headers, payload, limit).await,
+            Self::Bulk(Some(data)) => Ok(data),
+            Self::Bulk(None) => {
+                let detail = "The operation has no data; a JSON object is needed.";
+                Err(Fault::Request(scim::Fault::new(FaultKind::InvalidSyntax, detail)))
+            }
         }
     }
 }

@@ -14,13 +14,13 @@ use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
 
 use super::body::Body;
 use super::health;
-use super::lists;
 use super::negotiation::{self, SCIM_JSON};
 use super::outcome::{Fault, Outcome};
 use super::request_id::{self, RequestId};
 use super::resources::{self, Call, Conditions};
 use super::route::{Endpoint, Target};
 use super::site::{Site, Tenant};
+use super::{bulk, lists};
 use crate::scim::FaultKind;
 
 /// The longest a request may take. Clients give up after a minute and say nothing useful then.
@@ -117,13 +117,14 @@ async fn serve_tenant(
     let kind = match endpoint {
         Endpoint::Unknown => return Err(Fault::NoSuchEndpoint(tenant.settings.base_url.clone())),
         Endpoint::Me => return Err(Fault::NotImplemented(ME.to_owned())),
-        Endpoint::Bulk => return Err(Fault::NotImplemented(BULK.to_owned())),
+        Endpoint::Bulk if !tenant.settings.bulk => return Err(Fault::NotImplemented(BULK.to_owned())),
         Endpoint::ServiceProviderConfig { .. } | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_) => {
             return discover(tenant, endpoint, request);
         }
-        Endpoint::SearchAll if *request.method() != Method::POST => {
+        Endpoint::Bulk | Endpoint::SearchAll if *request.method() != Method::POST => {
             return Err(Fault::MethodNotAllowed(endpoint.allowed()));
         }
+        Endpoint::Bulk => return bulk::answer(tenant, body.json().await?).await,
         Endpoint::SearchAll => return lists::search_all(tenant, body.json().await?).await,
         Endpoint::Collection(kind) | Endpoint::Resource(kind, _) | Endpoint::Search(kind) => *kind,
     };
@@ -187,4 +188,5 @@ fn is_our_fault(status: StatusCode) -> bool {
 }
 
 const ME: &str = "/Me is not supported: the credentials of an identity provider stand for no user. Use /Users/{id}.";
-const BULK: &str = "Bulk requests are not supported (ServiceProviderConfig says so). Send one request for each change.";
+const BULK: &str = "Bulk requests are not supported for this tenant (ServiceProviderConfig says so). Send one request \
+    for each change, or ask the administrator of the bridge to switch them on (bulk = true).";

@@ -6,6 +6,7 @@
 //! | `route`, `uri` | from a path to the endpoint it names |
 //! | [`credentials`] | who is let in |
 //! | `resources`, `lists` | the endpoints for users and groups |
+//! | `bulk` | many requests in one |
 //! | `discovery`, `health` | the other endpoints |
 //! | `body`, `negotiation` | JSON bodies and media types |
 //! | `outcome` | the one table from what went wrong to what the client is told |
@@ -13,6 +14,7 @@
 //! | [`listener`], [`tls`] | sockets and certificates |
 
 mod body;
+mod bulk;
 pub mod credentials;
 mod discovery;
 mod handler;

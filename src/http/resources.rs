@@ -45,6 +45,11 @@ impl Conditions {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         Self { if_match: versions(headers, &IF_MATCH), if_none_match: versions(headers, &IF_NONE_MATCH) }
     }
+
+    /// What `version` of an operation in a bulk request says.
+    pub(super) fn of_version(version: Option<&str>) -> Self {
+        Self { if_match: version.and_then(|version| listed(std::iter::once(version))), if_none_match: None }
+    }
 }
 
 /// The query string of a request, decoded.

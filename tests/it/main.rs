@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bulk;
 mod cases;
 mod clients;
 mod cursors;
