@@ -1,11 +1,11 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check fmt fmt-check clippy deny
+.PHONY: help setup demo test conformance bench bench-smoke check fmt fmt-check clippy deny
 
 CARGO ?= cargo
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install the servers that demo, test and bench start (Debian packages; quick when all are there)
 	@tests/setup.sh
@@ -17,8 +17,16 @@ demo: setup ## play what Okta sends against a throw-away OpenLDAP and show what 
 test: setup ## all tests: units, properties, golden files, and the daemon against real servers
 	$(CARGO) test --locked
 
-bench: setup ## how fast the bridge is, beside the directory alone
-	$(CARGO) bench --bench bridge
+conformance: setup ## what independent SCIM conformance suites say (installs them from PyPI below target/)
+	@tests/conformance/setup.sh
+	@$(CARGO) build --quiet --locked --bin scim2ldap --example conformance
+	@$(CARGO) run --quiet --locked --example conformance
+
+bench: setup ## how fast the bridge is, beside the directory alone (docs/performance.md; some minutes on a quiet machine)
+	$(CARGO) bench --locked --bench bridge
+
+bench-smoke: setup ## does the bench itself work? (seconds; its numbers mean nothing)
+	BENCH_QUICK=1 $(CARGO) bench --locked --profile dev --bench bridge
 
 check: fmt-check clippy test ## what has to be good before a change goes in
 

@@ -56,6 +56,8 @@ fn filter(level: &str, environment: impl Fn(&str) -> Option<String>) -> Result<E
         |name: &'static str| environment(name).filter(|value| !value.trim().is_empty()).map(|value| (name, value));
     let (origin, filter) =
         VARIABLES.into_iter().find_map(set).unwrap_or_else(|| ("log.level", format!("{QUIET},{level}")));
+    // The LDAP library warns by printing whole answers, which hold what the directory knows of people.
+    let filter = if filter.contains("ldap3") { filter } else { format!("{filter},ldap3=off") };
     EnvFilter::try_new(&filter).map_err(|error| LogFault::Filter { origin, filter, reason: error.to_string() })
 }
 
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn the_environment_goes_before_the_configuration_and_an_empty_variable_counts_for_nothing() {
         let both = |name: &str| Some(if name == "RUST_LOG" { "trace" } else { "debug" }.to_owned());
-        assert_eq!(filter("info", both).unwrap().to_string(), "debug");
+        assert!(filter("info", both).unwrap().to_string().ends_with("debug"));
         assert!(filter("info", |_| Some(" ".to_owned())).unwrap().to_string().ends_with("info"));
     }
 }

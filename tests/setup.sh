@@ -2,12 +2,14 @@
 # Installs what the tests, the demo and the bench need besides Rust, as Debian packages: an OpenLDAP server to start
 # throw-away instances of, its command-line tools, and systemd-analyze for the unit files.
 # Nothing is started, no server that is already on this machine is touched, and when all is there it just returns.
+#
+# usage: setup.sh [PACKAGE...]      (packages that are missing, too)
 set -eu
 
 programs="slapd:slapd slapadd:slapd slaptest:slapd ldapsearch:ldap-utils systemd-analyze:systemd"
 
 PATH=$PATH:/usr/sbin:/sbin
-missing=
+missing=${*:+ $*}
 for pair in $programs; do
     program=${pair%:*} package=${pair#*:}
     command -v "$program" >/dev/null || case " $missing " in
@@ -37,10 +39,14 @@ if [ ! -e "$policy" ]; then
 fi
 
 echo "setup: installing$missing"
-# slapd's package would also set up a directory of its own.
-if command -v debconf-set-selections >/dev/null; then
-    echo "slapd slapd/no_configuration boolean true" | $root debconf-set-selections
-fi
+case " $missing " in
+    # Its package would set up a directory of its own.
+    *" slapd "*)
+        if command -v debconf-set-selections >/dev/null; then
+            echo "slapd slapd/no_configuration boolean true" | $root debconf-set-selections
+        fi
+        ;;
+esac
 $root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
 # shellcheck disable=SC2086 # a list of packages
 $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null

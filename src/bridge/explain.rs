@@ -1,14 +1,17 @@
 //! What an intent would do, without doing it.
 
-use crate::directory::ldif::Ldif;
-use crate::directory::{Dn, Entry};
-use crate::mapping::{Delete, Mentions, ResourceMapping, Step, Wish};
-use crate::scim::{Projection, Resource};
+use std::collections::HashSet;
 
+use crate::directory::ldif::Ldif;
+use crate::directory::{Dn, Entry, FaultKind, Filter, Modification, Scope, Search};
+use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Step, Unique, Wish};
+use crate::scim::Resource;
+
+use super::write::{Change, duplicate};
 use super::{Action, Bridge, Fault, Intent};
 
 /// What an intent would do.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Explanation {
     /// What each row of the table makes of the resource.
     pub steps: Vec<Step>,
@@ -16,6 +19,8 @@ pub struct Explanation {
     pub ldif: String,
     /// Why nothing would be sent.
     pub fault: Option<Fault>,
+    /// Why the directory could not be asked; what references mean, and whether names are taken, is not known then.
+    pub unasked: Option<String>,
 }
 
 impl Bridge {
@@ -23,70 +28,236 @@ impl Bridge {
     pub async fn explain(&self, intent: Intent) -> Result<Explanation, Fault> {
         let mapping = self.mapping(intent.kind)?;
         match intent.action {
-            Action::Create(resource) => self.explain_create(mapping, &resource).await,
+            Action::Create(resource) => Ok(self.explain_create(mapping, &resource).await),
             Action::Replace { id, resource } => {
-                let (entry, before) = self.known(mapping, &id).await?;
-                self.explain_update(mapping, &entry, &before, &resource, false).await
+                self.explain_update(mapping, &id, Change::replace(mapping, resource)).await
             }
-            Action::Patch { id, patch } => {
-                let (entry, before) = self.known(mapping, &id).await?;
-                let after = patch.apply(&before, &mapping.schema)?;
-                self.explain_update(mapping, &entry, &before, &after, true).await
-            }
+            Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, patch)?).await,
             Action::Delete { id } => {
-                let (entry, _) = self.known(mapping, &id).await?;
-                Ok(Explanation { steps: Vec::new(), ldif: removal(mapping, &entry), fault: None })
+                let entry = self.entry_by_id(mapping, &id, self.all_attributes(mapping)).await?;
+                Ok(Explanation { ldif: removal(mapping, &entry), ..Explanation::default() })
             }
         }
     }
 
-    async fn known(&self, mapping: &ResourceMapping, id: &str) -> Result<(Entry, Resource), Fault> {
-        let attributes = mapping.attributes(self.dialect(), &Projection::default());
-        let entry = self.entry_by_id(mapping, id, attributes).await?;
-        let before = self.finish(mapping, &entry).await?;
-        Ok((entry, before))
+    async fn explain_create(&self, mapping: &ResourceMapping, resource: &Resource) -> Explanation {
+        let mut told = Explanation::default();
+        let mentions = self.looked_up(mapping, resource, &mut told).await;
+        told.steps = mapping.explain(resource, &mentions, self.mode(true));
+        if told.fault.is_none() {
+            let ldif = self.ldif_of_create(mapping, resource, &mentions, &mut told).await;
+            told.take(ldif);
+        }
+        told
     }
 
-    async fn explain_create(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Explanation, Fault> {
-        let mentions = self.looked_up(mapping, resource).await?;
-        let steps = mapping.explain(resource, &mentions, self.mode(true), self.dialect());
-        let plan = mapping.plan_create(resource, &mentions, self.mode(true), self.dialect());
-        let ldif = plan.map(|plan| Ldif::default().add(&plan.dn, &plan.attributes).into_text());
-        Ok(Explanation::of(steps, ldif.map_err(Fault::from)))
+    async fn ldif_of_create(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        mentions: &Mentions,
+        told: &mut Explanation,
+    ) -> Result<String, Fault> {
+        let mut plan = mapping.plan_create(resource, mentions, self.mode(true))?;
+        let mut later = MemberDelta::default();
+        if let Some(members) = &mapping.members {
+            let asked = MemberChange::of_resource(resource).add.len();
+            let first = self.plan_first_members(mapping, resource, &mut plan).await;
+            let known = first.is_ok();
+            later = told.unless_away(first)?.unwrap_or_default();
+            if !known {
+                plan.attributes.extend(mapping.first_members(Vec::new(), self.dialect()));
+            }
+            told.steps.extend(members_step(members, asked, known));
+        }
+        let free = self.free(mapping, resource, &plan.dn).await;
+        told.unless_away(free)?;
+        let mut ldif = Ldif::default().add(&plan.dn, &plan.attributes);
+        if let (Some(members), false) = (&mapping.members, later.is_empty()) {
+            ldif = ldif.modify(&plan.dn, &members.modifications(later.add, later.remove));
+        }
+        Ok(ldif.into_text())
     }
 
-    async fn explain_update(
+    async fn explain_update(&self, mapping: &ResourceMapping, id: &str, change: Change) -> Result<Explanation, Fault> {
+        let delta = match (&mapping.members, &change.members) {
+            (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
+            _ => MemberDelta::default(),
+        };
+        let entry = match self.entry_by_id(mapping, id, self.all_attributes(mapping)).await {
+            Ok(entry) => entry,
+            Err(fault) => return Err(self.fault_of_body(mapping, &change).unwrap_or(fault)),
+        };
+        let before = self.finish(mapping, entry.clone(), false).await?;
+        let (after, is_patch) = change.wanted(mapping, &before)?;
+        let (mut told, mode) = (Explanation::default(), self.mode(false));
+        let mentions = self.looked_up(mapping, &after, &mut told).await;
+        told.steps = mapping.explain(&after, &mentions, mode);
+        if is_patch {
+            mark_untouched(&mut told.steps, &mapping.explain(&before, &mentions, mode));
+        }
+        let mut coming_and_going = Vec::new();
+        if let Some(members) = mapping.members.as_ref().filter(|_| change.members.is_some()) {
+            coming_and_going = self.member_modifications(mapping, members, &entry, &change, delta);
+            told.steps.push(members_change_step(members, &coming_and_going));
+        }
+        if told.fault.is_none() {
+            let wish = Wish { before: &before, after: &after, is_patch, mentions: &mentions, mode };
+            let ldif = self.ldif_of_update(mapping, &entry, &wish, coming_and_going).await;
+            told.take(ldif);
+        }
+        Ok(told)
+    }
+
+    async fn ldif_of_update(
         &self,
         mapping: &ResourceMapping,
         entry: &Entry,
-        before: &Resource,
-        after: &Resource,
-        is_patch: bool,
-    ) -> Result<Explanation, Fault> {
-        let mentions = self.looked_up(mapping, after).await?;
-        let (mode, dialect) = (self.mode(false), self.dialect());
-        let steps = mapping.explain(after, &mentions, mode, dialect);
-        let wish = Wish { before, after, is_patch, mentions: &mentions, mode, dialect };
-        let update = mapping.plan_update(entry, &wish).map_err(Fault::from);
-        Ok(Explanation::of(steps, update.map(|update| update.to_ldif(&entry.dn))))
+        wish: &Wish<'_>,
+        members: Vec<Modification>,
+    ) -> Result<String, Fault> {
+        let update = mapping.plan_update(entry, wish)?;
+        let now = update.renamed(&entry.dn);
+        if now != entry.dn {
+            self.free(mapping, wish.after, &now).await?;
+        }
+        let mut ldif = update.to_ldif(&entry.dn);
+        if !members.is_empty() {
+            if !ldif.is_empty() {
+                ldif.push('\n');
+            }
+            ldif.push_str(&Ldif::default().modify(&now, &members).into_text());
+        }
+        Ok(ldif)
     }
 
     /// References as they can be found now. Without the directory they stay unknown, and the rest can still be told.
-    async fn looked_up(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
-        match self.resolve(mapping.mentions(resource)).await {
-            Err(Fault::Unavailable { .. }) => Ok(Mentions::default()),
-            other => other,
+    async fn looked_up(&self, mapping: &ResourceMapping, resource: &Resource, told: &mut Explanation) -> Mentions {
+        let found = self.mentioned(mapping, resource).await;
+        match told.unless_away(found) {
+            Ok(Some(mentions)) => mentions,
+            Ok(None) => Mentions::unasked(),
+            Err(fault) => {
+                told.fault = Some(fault);
+                Mentions::default()
+            }
+        }
+    }
+
+    /// The modification of the member attribute that `delta` comes down to for `entry`.
+    fn member_modifications(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        entry: &Entry,
+        change: &Change,
+        delta: MemberDelta,
+    ) -> Vec<Modification> {
+        let had_nobody = members.holds_nobody(entry);
+        let current = members.take_values(&mut entry.clone());
+        let mut delta = if change.resets_members() {
+            members.delta(&current, delta.add)
+        } else {
+            let held: HashSet<Result<Dn, Vec<u8>>> = current.iter().map(|value| comparable(value)).collect();
+            let MemberDelta { mut add, mut remove } = delta;
+            add.retain(|value| !held.contains(&comparable(value)));
+            remove.retain(|value| held.contains(&comparable(value)));
+            MemberDelta { add, remove }
+        };
+        delta.add.sort();
+        let nobody = members.placeholder.clone().into_bytes();
+        if had_nobody && !delta.add.is_empty() {
+            delta.remove.push(nobody);
+        } else if mapping.needs_a_member(self.dialect())
+            && !delta.remove.is_empty()
+            && delta.add.is_empty()
+            && delta.remove.len() == current.len()
+        {
+            delta.add.push(nobody);
+        }
+        members.modifications(delta.add, delta.remove)
+    }
+
+    /// A fault when the name that the entry would get is taken.
+    async fn free(&self, mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Result<(), Fault> {
+        if mapping.unique == Unique::Search {
+            self.refuse_duplicate(mapping, resource).await?;
+        }
+        let attributes = vec![mapping.id.attribute.clone()];
+        let search = Search { base: dn.clone(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        match self.inner.directory.search(&search).await {
+            Ok(found) if found.is_empty() => Ok(()),
+            Ok(_) => Err(duplicate(mapping, resource, dn)),
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
+            Err(fault) => Err(self.fault(fault)),
         }
     }
 }
 
 impl Explanation {
-    fn of(steps: Vec<Step>, ldif: Result<String, Fault>) -> Self {
-        match ldif {
-            Ok(ldif) => Self { steps, ldif, fault: None },
-            Err(fault) => Self { steps, ldif: String::new(), fault: Some(fault) },
+    /// That the directory says nothing is no fault of the intent: it is noted, and there is no answer.
+    fn unless_away<T>(&mut self, answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Fault::Unavailable { detail, .. }) => {
+                self.unasked = Some(detail);
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
         }
     }
+
+    fn take(&mut self, ldif: Result<String, Fault>) {
+        match ldif {
+            Ok(ldif) => self.ldif = ldif,
+            Err(fault) => self.fault = Some(fault),
+        }
+    }
+}
+
+/// A row whose value a patch leaves as it was is left alone.
+fn mark_untouched(steps: &mut [Step], before: &[Step]) {
+    for (step, old) in steps.iter_mut().zip(before) {
+        if step.place == old.place && step.outcome == old.outcome && !step.refused {
+            "not touched by the patch".clone_into(&mut step.outcome);
+        }
+    }
+}
+
+fn members_step(members: &Members, count: usize, known: bool) -> Option<Step> {
+    let outcome = match (count, known) {
+        (0, _) => return None,
+        (count, false) => format!("{count} named, unknown: the directory can't be asked"),
+        (1, true) => "1 member".to_owned(),
+        (count, true) => format!("{count} members"),
+    };
+    Some(about_members(members, outcome))
+}
+
+fn members_change_step(members: &Members, modifications: &[Modification]) -> Step {
+    use crate::directory::Change;
+    let is_somebody = |value: &&Vec<u8>| **value != members.placeholder.as_bytes();
+    let (mut come, mut go) = (0, 0);
+    for Modification { change, .. } in modifications {
+        match change {
+            Change::Add(values) => come += values.iter().filter(is_somebody).count(),
+            Change::Delete(values) => go += values.iter().filter(is_somebody).count(),
+            Change::Replace(_) => {}
+        }
+    }
+    let outcome = if come + go == 0 { "no change".to_owned() } else { format!("{come} come, {go} go") };
+    about_members(members, outcome)
+}
+
+fn about_members(members: &Members, outcome: String) -> Step {
+    let (place, ldap) = (members.place.clone(), members.attribute.to_string());
+    Step { place, scim: "members".to_owned(), ldap, outcome, refused: false }
+}
+
+/// A value of the member attribute so that those are equal that the directory takes for equal.
+fn comparable(value: &[u8]) -> Result<Dn, Vec<u8>> {
+    let text = std::str::from_utf8(value).map_err(|_| value.to_vec())?;
+    Dn::parse(text).map_err(|_| text.to_lowercase().into_bytes())
 }
 
 fn removal(mapping: &ResourceMapping, entry: &Entry) -> String {

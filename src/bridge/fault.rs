@@ -19,7 +19,12 @@ pub enum Fault {
         id: String,
     },
     /// The tenant does not serve this kind of resource.
-    #[error("This tenant does not serve {}.", .0.endpoint())]
+    #[error(
+        "This tenant does not serve {}: the configuration of scim2ldap says groups = false, or its mapping has no \
+         [group] table. Switch group push and group import off in the identity provider, or ask the administrator of \
+         the bridge to switch groups on.",
+        .0.endpoint()
+    )]
     NotServed(ResourceKind),
     /// The resource is at another version than the client expects.
     #[error("The resource has changed since you read it: read it again and repeat the change.")]

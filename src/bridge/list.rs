@@ -7,14 +7,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::mapping::{Reading, ResourceMapping};
+use crate::mapping::ResourceMapping;
 use crate::scim::{Query, Resource, ResourceKind};
 
+use super::read::{Found, shows_members};
 use super::snapshot::{Cursor, Id, Question};
 use super::{Bridge, Fault};
-
-/// Entries fetched by one search when a page is read.
-pub(super) const FETCH: usize = 100;
 
 /// One page of a list.
 #[derive(Debug, Clone)]
@@ -41,11 +39,11 @@ pub(super) struct Part<'a> {
 
 /// Everything that matches.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Listing {
     /// All of it, in its order.
     pub ids: Vec<Id>,
     /// What had to be read to find it.
-    pub readings: HashMap<Id, Reading>,
+    pub found: HashMap<Id, Found>,
 }
 
 impl Bridge {
@@ -78,23 +76,23 @@ impl Bridge {
             snapshots.forget(&question(parts));
         }
         let mark = snapshots.mark();
-        let found = self.matching(parts).await?;
-        let resources = self.fetch(parts, cut(&found.ids, skip, count), found.readings).await?;
-        let total = found.ids.len();
+        let listing = self.matching(parts).await?;
+        let resources = self.fetch(parts, cut(&listing.ids, skip, count), listing.found).await?;
+        let total = listing.ids.len();
         if count > 0 && skip.saturating_add(count) < total {
-            snapshots.keep_for_index(mark, question(parts), compact(found.ids));
+            snapshots.keep_for_index(mark, question(parts), compact(listing.ids));
         }
         Ok(answer(resources, total))
     }
 
     /// The first of a sequence of pages by cursor. One that is the whole list needs no cursor.
     async fn first_page(&self, parts: &[Part<'_>]) -> Result<Page, Fault> {
-        let found = self.matching(parts).await?;
-        let (total, count) = (found.ids.len(), self.page_size(parts));
-        let resources = self.fetch(parts, cut(&found.ids, 0, count), found.readings).await?;
+        let listing = self.matching(parts).await?;
+        let (total, count) = (listing.ids.len(), self.page_size(parts));
+        let resources = self.fetch(parts, cut(&listing.ids, 0, count), listing.found).await?;
         // A page of no size asks for the total alone: there is no next one.
         let next = if count > 0 && count < total {
-            let first = self.inner.snapshots.keep_for_cursor(question(parts), compact(found.ids))?;
+            let first = self.inner.snapshots.keep_for_cursor(question(parts), compact(listing.ids))?;
             first.moved_to(count).map(Cursor::to_text)
         } else {
             None
@@ -128,23 +126,22 @@ impl Bridge {
         &self,
         parts: &[Part<'_>],
         ids: &[Id],
-        mut readings: HashMap<Id, Reading>,
+        mut found: HashMap<Id, Found>,
     ) -> Result<Vec<(ResourceKind, Resource)>, Fault> {
         let mut placed = Vec::with_capacity(ids.len());
-        for part in parts {
-            let own = || ids.iter().enumerate().filter(|(_, id)| id.kind() == part.kind);
-            let missing: Vec<&Id> = own().map(|(_, id)| id).filter(|id| !readings.contains_key(*id)).collect();
-            for ids in missing.chunks(FETCH) {
-                let attributes = part.mapping.attributes(self.dialect(), &part.query.projection);
-                for entry in self.find(part.mapping, Self::any_id(part.mapping, ids), attributes).await? {
-                    let reading = part.mapping.read(&entry, self.dialect())?;
-                    readings.insert(Id::new(part.kind, &reading.id), reading);
-                }
+        for Part { kind, mapping, query } in parts {
+            let own = || ids.iter().enumerate().filter(|(_, id)| id.kind() == *kind);
+            let missing: Vec<_> = own().filter(|(_, id)| !found.contains_key(*id)).map(|(_, id)| id.text()).collect();
+            let missing: Vec<&str> = missing.iter().map(AsRef::as_ref).collect();
+            let attributes = mapping.attributes(self.dialect(), &query.projection);
+            for entry in self.entries_by_ids(mapping, &missing, &attributes).await? {
+                let read = self.read(mapping, entry, shows_members(&query.projection))?;
+                found.insert(Id::new(*kind, &read.reading.id), read);
             }
-            let chosen = own().filter_map(|(at, id)| Some((at, readings.remove(id)?)));
-            let (positions, chosen): (Vec<usize>, Vec<Reading>) = chosen.unzip();
-            let resources = self.finish_all(part.mapping, chosen).await?;
-            placed.extend(positions.into_iter().zip(resources).map(|(at, resource)| (at, (part.kind, resource))));
+            let chosen = own().filter_map(|(at, id)| Some((at, found.remove(id)?)));
+            let (positions, chosen): (Vec<usize>, Vec<Found>) = chosen.unzip();
+            let resources = self.finish_all(mapping, chosen).await?;
+            placed.extend(positions.into_iter().zip(resources).map(|(at, resource)| (at, (*kind, resource))));
         }
         placed.sort_unstable_by_key(|(at, _)| *at);
         Ok(placed.into_iter().map(|(_, resource)| resource).collect())

@@ -10,13 +10,16 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use crate::directory::{self, AttributeName, Entry, FaultKind, Filter as LdapFilter, Scope, Search};
-use crate::mapping::{Compiled, Mentions, NoId, Reading, ResourceMapping, Terms};
+use crate::mapping::{Compiled, Mentions, NoId, ResourceMapping, Terms};
 use crate::scim::{self, AttributePath, Filter, Projection, Query, Resource, SortOrder};
 
-use super::list::{FETCH, Found, Part};
-use super::read::in_sight;
+use super::list::{Listing, Part};
+use super::read::{Found, in_sight, shows_members};
 use super::snapshot::Id;
 use super::{Bridge, Fault};
+
+/// Alternatives in a filter that can still be asked for by one search.
+const FETCH: usize = 100;
 
 /// What matches, of one kind.
 enum Matches {
@@ -29,19 +32,19 @@ enum Matches {
 struct Candidate {
     key: Option<Value>,
     id: Id,
-    reading: Option<Reading>,
+    found: Option<Found>,
 }
 
 impl Candidate {
     const fn of(id: Id) -> Self {
-        Self { key: None, id, reading: None }
+        Self { key: None, id, found: None }
     }
 }
 
 impl Bridge {
     /// Everything that matches, of all kinds together. With several kinds, an attribute that one of them does not have
     /// has no value there; one that none of them has is a mistake in the filter.
-    pub(super) async fn matching(&self, parts: &[Part<'_>]) -> Result<Found, Fault> {
+    pub(super) async fn matching(&self, parts: &[Part<'_>]) -> Result<Listing, Fault> {
         let lenient = parts.len() > 1;
         if lenient {
             check_carried(parts)?;
@@ -57,19 +60,19 @@ impl Bridge {
         if candidates.is_empty() {
             ids.sort_unstable();
             ids.dedup();
-            return Ok(Found { ids, readings: HashMap::new() });
+            return Ok(Listing { ids, found: HashMap::new() });
         }
         candidates.extend(ids.into_iter().map(Candidate::of));
         let order = parts.first().map_or(SortOrder::Ascending, |part| part.query.sort_order);
         let exact = sorts_exactly(parts);
         candidates.sort_by(|one, other| compare(one, other, order, exact));
         candidates.dedup_by(|one, other| one.id == other.id);
-        let mut found = Found { ids: Vec::with_capacity(candidates.len()), readings: HashMap::new() };
-        for Candidate { id, reading, .. } in candidates {
-            found.readings.extend(reading.map(|reading| (id.clone(), reading)));
-            found.ids.push(id);
+        let mut listing = Listing { ids: Vec::with_capacity(candidates.len()), found: HashMap::new() };
+        for Candidate { id, found, .. } in candidates {
+            listing.found.extend(found.map(|found| (id.clone(), found)));
+            listing.ids.push(id);
         }
-        Ok(found)
+        Ok(listing)
     }
 
     async fn matches(&self, mapping: &ResourceMapping, query: &Query, lenient: bool) -> Result<Matches, Fault> {
@@ -94,7 +97,18 @@ impl Bridge {
         let Some(filter) = filter else { return Ok(Compiled { filter: LdapFilter::any(), exact: true }) };
         let asked = mapping.filter_mentions(filter);
         let mentions = if asked.is_empty() { Mentions::default() } else { self.resolve(asked).await? };
-        let terms = Terms { mentions: &mentions, schema: self.server_schema().await, dialect: self.dialect(), lenient };
+        let asked = mapping.filter_members(filter);
+        let members = match &mapping.members {
+            Some(members) if !asked.is_empty() => self.member_values(members, &asked).await?,
+            _ => HashMap::new(),
+        };
+        let terms = Terms {
+            mentions: &mentions,
+            members: &members,
+            schema: self.server_schema().await,
+            dialect: self.dialect(),
+            lenient,
+        };
         Ok(mapping.compile(filter, terms)?)
     }
 
@@ -119,7 +133,8 @@ impl Bridge {
         query: &Query,
         compiled: &Compiled,
     ) -> Result<Option<Vec<Candidate>>, Fault> {
-        let attributes = mapping.attributes(self.dialect(), &needed(query, compiled));
+        let needed = needed(query, compiled);
+        let attributes = mapping.attributes(self.dialect(), &needed);
         let mut search = Self::search_for(mapping, compiled, attributes);
         let mut entries = Vec::new();
         for base in mapping.search_bases() {
@@ -131,9 +146,11 @@ impl Bridge {
             }
         }
         entries.retain(|entry| in_sight(mapping, &entry.dn));
-        let readings =
-            entries.iter().map(|entry| mapping.read(entry, self.dialect())).collect::<Result<Vec<_>, NoId>>()?;
-        self.choose(mapping, query, compiled, readings).await.map(Some)
+        let found = entries
+            .into_iter()
+            .map(|entry| self.read(mapping, entry, shows_members(&needed)))
+            .collect::<Result<Vec<_>, NoId>>()?;
+        self.choose(mapping, query, compiled, found).await.map(Some)
     }
 
     /// Pages through everything. Where the filter is exact and the order is by id, only ids are read.
@@ -145,10 +162,10 @@ impl Bridge {
             mapping.attributes(self.dialect(), &needed(query, compiled))
         };
         let mut search = Self::search_for(mapping, compiled, attributes);
-        let mut collected = Collected::new(mapping, self.dialect(), ids_do);
+        let mut collected = Collected::new(self, mapping, ids_do, shows_members(&needed(query, compiled)));
         for base in mapping.search_bases() {
             search.base = base;
-            let scanned = self.inner.directory.scan(&search, &mut |entry| collected.take(&entry)).await;
+            let scanned = self.inner.directory.scan(&search, &mut |entry| collected.take(entry)).await;
             scanned.map_err(|fault| self.fault(fault))?;
         }
         if let Some(fault) = collected.fault {
@@ -157,7 +174,7 @@ impl Bridge {
         if ids_do {
             return Ok(Matches::Ids(collected.ids));
         }
-        self.choose(mapping, query, compiled, collected.readings).await.map(Matches::Read)
+        self.choose(mapping, query, compiled, collected.found).await.map(Matches::Read)
     }
 
     /// Applies what the LDAP filter could not say, and the sort key.
@@ -166,29 +183,24 @@ impl Bridge {
         mapping: &ResourceMapping,
         query: &Query,
         compiled: &Compiled,
-        readings: Vec<Reading>,
+        found: Vec<Found>,
     ) -> Result<Vec<Candidate>, Fault> {
+        let id = |found: &Found| Id::new(mapping.kind, &found.reading.id);
         let residual = query.filter.as_ref().filter(|_| !compiled.exact);
         if residual.is_none() && query.sort_by.is_none() {
-            let plain = |reading: Reading| Candidate {
-                key: None,
-                id: Id::new(mapping.kind, &reading.id),
-                reading: Some(reading),
-            };
-            return Ok(readings.into_iter().map(plain).collect());
+            let plain = |found: Found| Candidate { key: None, id: id(&found), found: Some(found) };
+            return Ok(found.into_iter().map(plain).collect());
         }
-        let resources = self.finish_all(mapping, readings.clone()).await?;
-        let chosen = readings
-            .into_iter()
-            .zip(resources)
-            .filter(|(_, resource)| residual.is_none_or(|filter| filter.matches(resource, &mapping.schema)));
-        Ok(chosen
-            .map(|(reading, resource)| Candidate {
-                key: query.sort_by.as_ref().and_then(|path| sort_key(&resource, path)),
-                id: Id::new(mapping.kind, &reading.id),
-                reading: Some(reading),
-            })
-            .collect())
+        let resources = self.finish_all(mapping, found.clone()).await?;
+        let mut chosen = Vec::new();
+        for (found, mut resource) in found.into_iter().zip(resources) {
+            resource.unfold_members();
+            if residual.is_none_or(|filter| filter.matches(&resource, &mapping.schema)) {
+                let key = query.sort_by.as_ref().and_then(|path| sort_key(&resource, path));
+                chosen.push(Candidate { key, id: id(&found), found: Some(found) });
+            }
+        }
+        Ok(chosen)
     }
 
     fn search_for(mapping: &ResourceMapping, compiled: &Compiled, attributes: Vec<AttributeName>) -> Search {
@@ -204,31 +216,32 @@ fn needed(query: &Query, compiled: &Compiled) -> Projection {
 
 /// What a scan gathers.
 struct Collected<'a> {
+    bridge: &'a Bridge,
     mapping: &'a ResourceMapping,
-    dialect: &'static directory::Dialect,
     ids_do: bool,
+    members: bool,
     ids: Vec<Id>,
-    readings: Vec<Reading>,
+    found: Vec<Found>,
     fault: Option<NoId>,
 }
 
 impl<'a> Collected<'a> {
-    const fn new(mapping: &'a ResourceMapping, dialect: &'static directory::Dialect, ids_do: bool) -> Self {
-        Self { mapping, dialect, ids_do, ids: Vec::new(), readings: Vec::new(), fault: None }
+    const fn new(bridge: &'a Bridge, mapping: &'a ResourceMapping, ids_do: bool, members: bool) -> Self {
+        Self { bridge, mapping, ids_do, members, ids: Vec::new(), found: Vec::new(), fault: None }
     }
 
-    fn take(&mut self, entry: &Entry) -> ControlFlow<()> {
+    fn take(&mut self, entry: Entry) -> ControlFlow<()> {
         if !in_sight(self.mapping, &entry.dn) {
             return ControlFlow::Continue(());
         }
         if self.ids_do
-            && let Some(id) = self.mapping.id.of(entry)
+            && let Some(id) = self.mapping.id.of(&entry)
         {
             self.ids.push(Id::new(self.mapping.kind, &id));
             return ControlFlow::Continue(());
         }
-        match self.mapping.read(entry, self.dialect) {
-            Ok(reading) => self.readings.push(reading),
+        match self.bridge.read(self.mapping, entry, self.members) {
+            Ok(found) => self.found.push(found),
             // A list that leaves somebody out makes the client unassign them.
             Err(fault) => {
                 self.fault = Some(fault);

@@ -7,10 +7,13 @@ mod explain;
 mod fault;
 mod list;
 mod matching;
+mod membership;
 mod order;
 mod read;
 mod references;
 mod snapshot;
+mod tidy;
+mod version;
 mod write;
 
 use std::sync::{Arc, OnceLock};
@@ -36,6 +39,7 @@ struct Inner {
     directory: Directory,
     policy: Policy,
     locks: order::Locks,
+    places: membership::Places,
     schema: OnceLock<SchemaView>,
     snapshots: snapshot::Snapshots,
 }
@@ -64,6 +68,8 @@ pub struct Intent {
     pub action: Action,
     /// The versions the client accepts to change (If-Match, RFC 7644 section 3.14).
     pub if_match: Option<VersionMatch>,
+    /// Whether the receipt has to hold the changed resource; without, it need not be read.
+    pub answer: bool,
 }
 
 /// What to do with one resource.
@@ -120,6 +126,8 @@ pub enum Receipt {
     Created(Resource),
     /// The resource as the directory holds it now, changed or as it was.
     Updated(Resource),
+    /// It is as it was asked for; nobody asked what it looks like.
+    Changed,
     /// It is gone.
     Deleted,
 }
@@ -134,6 +142,7 @@ impl Bridge {
             directory,
             policy,
             locks: order::Locks::default(),
+            places: membership::Places::default(),
             schema: OnceLock::new(),
             snapshots: snapshot::Snapshots::default(),
         };
@@ -179,15 +188,16 @@ impl Bridge {
     }
 
     async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
+        let if_match = intent.if_match.as_ref();
         match intent.action {
             Action::Create(resource) => self.create(mapping, resource).await,
             Action::Replace { id, resource } => {
-                self.update(mapping, &id, &write::Change::Replace(resource), intent.if_match.as_ref()).await
+                self.update(mapping, &id, write::Change::replace(mapping, resource), if_match, intent.answer).await
             }
             Action::Patch { id, patch } => {
-                self.update(mapping, &id, &write::Change::Patch(patch), intent.if_match.as_ref()).await
+                self.update(mapping, &id, write::Change::patch(mapping, patch)?, if_match, intent.answer).await
             }
-            Action::Delete { id } => self.delete(mapping, &id, intent.if_match.as_ref()).await,
+            Action::Delete { id } => self.delete(mapping, &id, if_match).await,
         }
     }
 

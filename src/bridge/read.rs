@@ -1,17 +1,27 @@
 //! One resource by its id, and from entries to finished resources.
 
-use crate::directory::{AttributeName, Dn, Entry, Filter, Scope, Search};
-use crate::mapping::{Delete, Reading, ResourceMapping};
-use crate::scim::{Projection, Resource, ResourceKind};
+use crate::directory::{self, AttributeName, Dn, Entry, Filter, Scope, Search};
+use crate::mapping::{Delete, GroupsOf, NoId, Pointer, Reading, ResourceMapping};
+use crate::scim::{AttributePath, Projection, Resource, ResourceKind};
 
+use super::references::Known;
 use super::{Bridge, Fault};
+
+/// An entry that was read, as far as it tells alone.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// The resource, references open.
+    pub reading: Reading,
+    /// What the entry holds as members, if it was asked.
+    pub members: Option<Vec<Vec<u8>>>,
+}
 
 impl Bridge {
     /// The resource with this id. `projection` says what the answer will show, so that no more is read.
     pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
         let mapping = self.mapping(kind)?;
         let entry = self.entry_by_id(mapping, id, mapping.attributes(self.dialect(), projection)).await?;
-        self.finish(mapping, &entry).await
+        self.finish(mapping, entry, shows_members(projection)).await
     }
 
     /// The entry behind an id.
@@ -34,49 +44,93 @@ impl Bridge {
         filter: Filter,
         attributes: Vec<AttributeName>,
     ) -> Result<Vec<Entry>, Fault> {
+        self.find_entries(mapping, filter, attributes).await.map_err(|fault| self.fault(fault))
+    }
+
+    /// The same, with the directory's own words for what goes wrong.
+    pub(super) async fn find_entries(
+        &self,
+        mapping: &ResourceMapping,
+        filter: Filter,
+        attributes: Vec<AttributeName>,
+    ) -> Result<Vec<Entry>, directory::Fault> {
         let filter = Filter::And(vec![filter, mapping.filter.clone()]);
         let mut search = Search { base: Dn::root(), scope: Scope::Sub, filter, attributes, size_limit: 0 };
         let mut found = Vec::new();
         for base in mapping.search_bases() {
             search.base = base;
-            match self.inner.directory.search(&search).await {
-                Ok(entries) => found.extend(entries),
-                Err(fault) => return Err(self.fault(fault)),
-            }
+            found.extend(self.inner.directory.search(&search).await?);
         }
         found.retain(|entry| in_sight(mapping, &entry.dn));
         Ok(found)
     }
 
-    /// The resource that `entry` is, references included.
-    pub(super) async fn finish(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<Resource, Fault> {
-        let reading = mapping.read(entry, self.dialect())?;
-        let known = if reading.pointers.is_empty() {
-            super::references::Known::default()
-        } else {
-            self.follow(reading.pointers.iter()).await?
-        };
-        Ok(self.complete(mapping, reading, &known))
+    /// The resource that `entry` is, references and members included.
+    pub(super) async fn finish(
+        &self,
+        mapping: &ResourceMapping,
+        entry: Entry,
+        members: bool,
+    ) -> Result<Resource, Fault> {
+        let found = self.read(mapping, entry, members)?;
+        let known = self.known(mapping, std::slice::from_ref(&found)).await?;
+        self.complete(mapping, found, &known).await
     }
 
     /// The same for many entries: what several of them refer to is looked up once.
     pub(super) async fn finish_all(
         &self,
         mapping: &ResourceMapping,
-        readings: Vec<Reading>,
+        found: Vec<Found>,
     ) -> Result<Vec<Resource>, Fault> {
-        let known = self.follow(readings.iter().flat_map(|reading| reading.pointers.iter())).await?;
-        Ok(readings.into_iter().map(|reading| self.complete(mapping, reading, &known)).collect())
+        let known = self.known(mapping, &found).await?;
+        let mut resources = Vec::with_capacity(found.len());
+        for found in found {
+            resources.push(self.complete(mapping, found, &known).await?);
+        }
+        Ok(resources)
     }
 
-    fn complete(&self, mapping: &ResourceMapping, reading: Reading, known: &super::references::Known) -> Resource {
-        let location = self.location(mapping.kind, &reading.id);
-        reading.finish(location, &|pointer| known.get(pointer))
+    /// What one entry alone tells; of a group also its `members`, if they were asked for.
+    pub(super) fn read(&self, mapping: &ResourceMapping, mut entry: Entry, members: bool) -> Result<Found, NoId> {
+        let members = mapping.members.as_ref().filter(|_| members);
+        let members = members.map(|members| members.take_values(&mut entry));
+        Ok(Found { reading: mapping.read(&entry, self.dialect())?, members })
+    }
+
+    async fn known(&self, mapping: &ResourceMapping, found: &[Found]) -> Result<Known, Fault> {
+        let pointers = found.iter().flat_map(|found| found.reading.pointers.iter());
+        let mut known = if found.iter().all(|found| found.reading.pointers.is_empty()) {
+            Known::default()
+        } else {
+            self.follow(pointers).await?
+        };
+        if mapping.groups == GroupsOf::Search {
+            for found in found {
+                self.search_groups(&found.reading.dn, &mut known).await?;
+            }
+        }
+        Ok(known)
+    }
+
+    async fn complete(&self, mapping: &ResourceMapping, mut found: Found, known: &Known) -> Result<Resource, Fault> {
+        found.reading.pointers.extend(known.groups_of(&found.reading.dn).iter().cloned().map(Pointer::group));
+        let members = match (&mapping.members, found.members) {
+            (Some(members), Some(values)) => Some(self.members_text(members, &values).await?),
+            _ => None,
+        };
+        let location = self.location(mapping.kind, &found.reading.id);
+        Ok(found.reading.finish(location, &|pointer| known.get(pointer), members))
     }
 
     pub(super) fn dialect(&self) -> &'static crate::directory::Dialect {
         self.inner.directory.dialect()
     }
+}
+
+/// Whether an answer shows the members of a group.
+pub(super) fn shows_members(projection: &Projection) -> bool {
+    projection.wants(&AttributePath::core("members"))
 }
 
 /// Entries that a DELETE moved away are no longer resources, even where their container lies below the base.

@@ -1,72 +1,133 @@
-//! From DNs to the resources they stand for, and from a client's words to DNs.
+//! From DNs to the resources they stand for, and from a client's words to entries: many at a time, by a few searches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::directory::{Dn, Entry, Filter, Scope, Search};
+use crate::directory::{AttributeName, Dn, Entry, FaultKind, Filter, Scope, Search};
 use crate::mapping::{Mention, Mentions, Pointer, ReferenceKey, Referenced, ResourceMapping};
 use crate::scim::ResourceKind;
 
-use super::snapshot::Id;
 use super::{Bridge, Fault};
 
-/// Look-ups that run side by side for one request.
-const SIDE_BY_SIDE: usize = 16;
+/// Searches that run side by side for one request.
+pub(super) const SIDE_BY_SIDE: usize = 4;
+/// Entries asked for by one search: well below the size limits that servers have.
+pub(super) const AT_ONCE: usize = 200;
 
 /// What DNs turned out to stand for.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<Dn, Referenced>);
+pub(super) struct Known {
+    at: HashMap<Dn, Referenced>,
+    /// The groups that list an entry, where only a search tells.
+    groups: HashMap<Dn, Vec<Dn>>,
+}
 
 impl Known {
     /// What `pointer` points at, if that is of the kind it should be.
     pub fn get(&self, pointer: &Pointer) -> Option<Referenced> {
-        self.0.get(&pointer.dn).filter(|found| pointer.to.is_none_or(|kind| kind == found.kind)).cloned()
+        self.at.get(&pointer.dn).filter(|found| pointer.to.is_none_or(|kind| kind == found.kind)).cloned()
+    }
+
+    /// What stands at `dn`.
+    pub fn at(&self, dn: &Dn) -> Option<&Referenced> {
+        self.at.get(dn)
+    }
+
+    /// The groups that list the entry `dn`, as far as they were searched for.
+    pub fn groups_of(&self, dn: &Dn) -> &[Dn] {
+        self.groups.get(dn).map_or(&[], Vec::as_slice)
     }
 }
 
 impl Bridge {
     /// Looks up what `pointers` point at, each DN once.
     pub(super) async fn follow(&self, pointers: impl Iterator<Item = &Pointer>) -> Result<Known, Fault> {
-        let mut asked = HashSet::new();
-        let wanted: Vec<&Pointer> = pointers.filter(|pointer| asked.insert(&pointer.dn)).collect();
-        let found: Vec<Option<(Dn, Referenced)>> = stream::iter(wanted)
-            .map(|pointer| self.follow_one(pointer))
-            .buffer_unordered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
-        Ok(Known(found.into_iter().flatten().collect()))
+        let mut of_kind: BTreeMap<Option<ResourceKind>, HashSet<&Dn>> = BTreeMap::new();
+        for pointer in pointers {
+            of_kind.entry(pointer.to).or_default().insert(&pointer.dn);
+        }
+        let mut known = Known::default();
+        for (kind, dns) in of_kind {
+            let kinds = kind.map_or(vec![ResourceKind::User, ResourceKind::Group], |kind| vec![kind]);
+            let found = self.look_at(dns.into_iter().cloned().collect(), &kinds).await?;
+            known.at.extend(found.at);
+        }
+        Ok(known)
     }
 
-    async fn follow_one(&self, pointer: &Pointer) -> Result<Option<(Dn, Referenced)>, Fault> {
-        for kind in [ResourceKind::User, ResourceKind::Group] {
-            let Ok(mapping) = self.mapping(kind) else { continue };
-            if pointer.to.is_some_and(|to| to != kind) || !mapping.holds(&pointer.dn) {
-                continue;
-            }
-            if let Some(referenced) = self.referenced(mapping, &pointer.dn).await? {
-                return Ok(Some((pointer.dn.clone(), referenced)));
+    /// What stands at each of `dns`; where the first kind has nothing, the next is asked.
+    pub(super) async fn look_at(&self, dns: Vec<Dn>, kinds: &[ResourceKind]) -> Result<Known, Fault> {
+        let mut known = Known::default();
+        let mut open = dns;
+        for kind in kinds {
+            let Ok(mapping) = self.mapping(*kind) else { continue };
+            let here: Vec<Dn> = open.iter().filter(|dn| mapping.holds(dn)).cloned().collect();
+            let searches = searches_for(here);
+            let found: Vec<Vec<(Dn, Referenced)>> = stream::iter(searches)
+                .map(|(parent, filter, dns)| self.look_below(mapping, parent, filter, dns))
+                .buffer_unordered(SIDE_BY_SIDE)
+                .try_collect()
+                .await?;
+            known.at.extend(found.into_iter().flatten());
+            open.retain(|dn| !known.at.contains_key(dn));
+            if open.is_empty() {
+                break;
             }
         }
-        Ok(None)
+        Ok(known)
     }
 
-    async fn referenced(&self, mapping: &ResourceMapping, dn: &Dn) -> Result<Option<Referenced>, Fault> {
+    async fn look_below(
+        &self,
+        mapping: &ResourceMapping,
+        parent: Dn,
+        filter: Filter,
+        dns: HashSet<Dn>,
+    ) -> Result<Vec<(Dn, Referenced)>, Fault> {
         let names = mapping.display_attributes();
         let mut attributes = names.clone();
         attributes.push(mapping.id.attribute.clone());
-        let filter = mapping.filter.clone();
-        let search = Search { base: dn.clone(), scope: Scope::Base, filter, attributes, size_limit: 0 };
+        let filter = Filter::And(vec![filter, mapping.filter.clone()]);
+        let search = Search { base: parent, scope: Scope::One, filter, attributes, size_limit: 0 };
         let entries = match self.inner.directory.search(&search).await {
             Ok(entries) => entries,
-            Err(fault) if fault.kind == crate::directory::FaultKind::NotFound => return Ok(None),
+            Err(fault) if fault.kind == FaultKind::NotFound => Vec::new(),
             Err(fault) => return Err(self.fault(fault)),
         };
-        Ok(entries.first().and_then(|entry| {
-            let id = mapping.id.of(entry)?;
-            let display = names.iter().find_map(|name| entry.text(name)).map(ToOwned::to_owned);
-            Some(Referenced { kind: mapping.kind, location: self.location(mapping.kind, &id), id, display })
-        }))
+        let found = entries.into_iter().filter(|entry| dns.contains(&entry.dn));
+        Ok(found.filter_map(|entry| self.referenced(mapping, &names, entry)).collect())
+    }
+
+    pub(super) fn referenced(
+        &self,
+        mapping: &ResourceMapping,
+        names: &[AttributeName],
+        entry: Entry,
+    ) -> Option<(Dn, Referenced)> {
+        let id = mapping.id.of(&entry)?;
+        let display = names.iter().find_map(|name| entry.text(name)).map(ToOwned::to_owned);
+        let location = self.location(mapping.kind, &id);
+        Some((entry.dn, Referenced { kind: mapping.kind, location, id, display }))
+    }
+
+    /// Finds the groups that list the entry `dn`, for directories that don't keep memberOf.
+    pub(super) async fn search_groups(&self, dn: &Dn, known: &mut Known) -> Result<(), Fault> {
+        let Ok(mapping) = self.mapping(ResourceKind::Group) else { return Ok(()) };
+        let Some(members) = &mapping.members else { return Ok(()) };
+        let value = match members.name_attribute() {
+            None => Some(dn.as_str().as_bytes().to_vec()),
+            Some(name) => dn.rdn().and_then(|rdn| rdn.value_of(name).map(|value| value.as_bytes().to_vec())),
+        };
+        let Some(value) = value else { return Ok(()) };
+        let names = mapping.display_attributes();
+        let mut attributes = names.clone();
+        attributes.push(mapping.id.attribute.clone());
+        let found = self.find(mapping, Filter::Equal(members.attribute.clone(), value), attributes).await?;
+        let found: Vec<_> = found.into_iter().filter_map(|entry| self.referenced(mapping, &names, entry)).collect();
+        known.groups.insert(dn.clone(), found.iter().map(|(group, _)| group.clone()).collect());
+        known.at.extend(found);
+        Ok(())
     }
 
     /// Finds the entries that `mentions` mean. What is not found is left out; what means several entries at once is
@@ -89,15 +150,10 @@ impl Bridge {
     }
 
     async fn resolve_one(&self, mention: &Mention) -> Result<Option<Dn>, Fault> {
+        let Ok(mapping) = self.mapping(mention.to) else { return Ok(None) };
         for key in &mention.by {
-            for kind in [ResourceKind::User, ResourceKind::Group] {
-                let Ok(mapping) = self.mapping(kind) else { continue };
-                if mention.to.is_some_and(|to| to != kind) {
-                    continue;
-                }
-                if let Some(entry) = self.entry_by_key(mapping, key, &mention.text).await? {
-                    return Ok(Some(entry.dn));
-                }
+            if let Some(entry) = self.entry_by_key(mapping, key, &mention.text).await? {
+                return Ok(Some(entry.dn));
             }
         }
         Ok(None)
@@ -124,8 +180,49 @@ impl Bridge {
         Ok(found.pop())
     }
 
-    /// The filter for an id, used to fetch the page of a list.
-    pub(super) fn any_id(mapping: &ResourceMapping, ids: &[&Id]) -> Filter {
-        Filter::Or(ids.iter().filter_map(|id| mapping.id.filter(&id.text())).collect())
+    /// The entries of one kind that have these ids, by a few searches.
+    pub(super) async fn entries_by_ids(
+        &self,
+        mapping: &ResourceMapping,
+        ids: &[&str],
+        attributes: &[AttributeName],
+    ) -> Result<Vec<Entry>, Fault> {
+        let filters: Vec<Filter> = ids
+            .chunks(AT_ONCE)
+            .map(|ids| Filter::Or(ids.iter().filter_map(|id| mapping.id.filter(id)).collect()))
+            .filter(|filter| !matches!(filter, Filter::Or(parts) if parts.is_empty()))
+            .collect();
+        let found: Vec<Vec<Entry>> = stream::iter(filters)
+            .map(|filter| self.find(mapping, filter, attributes.to_vec()))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
     }
+}
+
+/// Searches that find the entries at `dns`: LDAP has no search for a list of names, but the entries below one parent
+/// can be asked for by the values that name them.
+fn searches_for(dns: Vec<Dn>) -> Vec<(Dn, Filter, HashSet<Dn>)> {
+    let mut below: HashMap<Dn, Vec<(Filter, Dn)>> = HashMap::new();
+    for dn in dns {
+        let named = dn.parent().zip(dn.rdn()).and_then(|(parent, rdn)| {
+            let attribute = rdn.attributes().next()?.clone();
+            let value = rdn.value_of(&attribute)?;
+            Some((parent, Filter::equal(&attribute, value)))
+        });
+        if let Some((parent, filter)) = named {
+            below.entry(parent).or_default().push((filter, dn));
+        }
+    }
+    let mut searches = Vec::new();
+    for (parent, mut children) in below {
+        while !children.is_empty() {
+            let rest = children.split_off(children.len().min(AT_ONCE));
+            let (filters, dns): (Vec<Filter>, HashSet<Dn>) = children.into_iter().unzip();
+            searches.push((parent.clone(), Filter::Or(filters), dns));
+            children = rest;
+        }
+    }
+    searches
 }

@@ -1,29 +1,88 @@
 //! Creates, changes and deletes.
 
 use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
-use crate::mapping::{Delete, Mention, Mentions, NewEntry, ResourceMapping, Unique, Update, Wish};
+use crate::mapping::{
+    Delete, IdForm, MemberChange, MemberDelta, Mentions, NewEntry, ResourceMapping, Unique, Update, Wish,
+};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
+use super::membership::VALUES;
+use super::version::{check_version, unchanged};
 use super::{Bridge, Fault, Receipt, VersionMatch};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
 const ATTEMPTS: usize = 3;
 
-/// A change of a resource that is there.
+/// A change of a resource that is there: what it is apart from its members, and who its members are.
 #[derive(Debug)]
-pub(super) enum Change {
-    /// PUT.
+pub(super) struct Change {
+    what: What,
+    pub members: Option<MemberChange>,
+}
+
+/// A change without what it asks of members.
+#[derive(Debug)]
+enum What {
     Replace(Resource),
-    /// PATCH.
     Patch(Patch),
+}
+
+/// One request to change a resource.
+struct Request<'a> {
+    mapping: &'a ResourceMapping,
+    id: &'a str,
+    change: &'a Change,
+    delta: MemberDelta,
+    if_match: Option<&'a VersionMatch>,
+    /// Tells whether the entry was changed between reading and writing.
+    mark: Option<AttributeName>,
+    answer: bool,
+}
+
+impl Change {
+    /// PUT.
+    pub fn replace(mapping: &ResourceMapping, mut resource: Resource) -> Self {
+        let members = mapping.members.as_ref().map(|_| MemberChange::of_resource(&resource));
+        resource.remove(&AttributePath::core("members"));
+        Self { what: What::Replace(resource), members }
+    }
+
+    /// PATCH.
+    pub fn patch(mapping: &ResourceMapping, mut patch: Patch) -> Result<Self, Fault> {
+        let members = if mapping.members.is_some() { MemberChange::take_from(&mut patch)? } else { None };
+        Ok(Self { what: What::Patch(patch), members })
+    }
+
+    /// What `before` becomes, its members aside, and whether the client named only what changes.
+    pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Resource, bool), Fault> {
+        Ok(match &self.what {
+            What::Replace(resource) => (resource.clone(), false),
+            What::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
+        })
+    }
+
+    /// Whether only single members come and go.
+    fn is_small(&self) -> bool {
+        matches!(&self.what, What::Patch(patch) if patch.operations.is_empty())
+            && self.members.as_ref().is_some_and(|members| !members.reset)
+    }
+
+    pub fn resets_members(&self) -> bool {
+        self.members.as_ref().is_some_and(|members| members.reset)
+    }
 }
 
 impl Bridge {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
     pub(super) async fn create(&self, mapping: &ResourceMapping, resource: Resource) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
-        let plan = mapping.plan_create(&resource, &mentions, self.mode(true), self.dialect())?;
+        let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
+        if mapping.id.form == IdForm::Writable {
+            let minted = uuid::Uuid::new_v4().to_string().into_bytes();
+            plan.attributes.push((mapping.id.attribute.clone(), vec![minted]));
+        }
+        let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
         let _turn = match mapping.unique {
             Unique::Naming => None,
             Unique::Search => {
@@ -32,13 +91,35 @@ impl Bridge {
                 Some(turn)
             }
         };
-        let entry = self.add(mapping, &resource, &plan).await?;
+        let mut entry = self.add(mapping, &resource, &plan).await?;
+        if let (Some(members), false) = (&mapping.members, later.is_empty()) {
+            let id = mapping.id.of(&entry).unwrap_or_default();
+            let mut place = Self::place_at(mapping, &entry);
+            let added = self.apply_delta(mapping, members, &mut place, &id, later).await;
+            added.map_err(|fault| self.fault(fault))?;
+            entry = self.entry_at(&plan.dn, self.all_attributes(mapping)).await?;
+        }
         tracing::info!(entry = %entry.dn, "created");
-        Ok(Receipt::Created(self.finish(mapping, &entry).await?))
+        Ok(Receipt::Created(self.finish(mapping, entry, true).await?))
+    }
+
+    /// Gives a new group its members, as many as one request can hold; returns the others.
+    pub(super) async fn plan_first_members(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        plan: &mut NewEntry,
+    ) -> Result<MemberDelta, Fault> {
+        let Some(members) = &mapping.members else { return Ok(MemberDelta::default()) };
+        let listed = MemberChange::of_resource(resource);
+        let mut first = self.member_delta(members, None, &listed).await?.add;
+        let add = first.split_off(first.len().min(VALUES));
+        plan.attributes.extend(mapping.first_members(first, self.dialect()));
+        Ok(MemberDelta { add, remove: Vec::new() })
     }
 
     async fn add(&self, mapping: &ResourceMapping, resource: &Resource, plan: &NewEntry) -> Result<Entry, Fault> {
-        let read_back = mapping.attributes(self.dialect(), &Projection::default());
+        let read_back = self.all_attributes(mapping);
         let mut unsure = false;
         for _ in 0..ATTEMPTS {
             match self.inner.directory.add(&plan.dn, &plan.attributes, &read_back).await {
@@ -61,52 +142,113 @@ impl Bridge {
         Err(self.unsure())
     }
 
-    /// Changes a resource: read, compare, write only what differs.
+    /// Changes a resource: read, compare, write only what differs. Members that come and go are not even read.
     pub(super) async fn update(
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        change: &Change,
+        change: Change,
         if_match: Option<&VersionMatch>,
+        answer: bool,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
+        let delta = match (&mapping.members, &change.members) {
+            (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
+            _ => MemberDelta::default(),
+        };
+        if let Some(members) = mapping.members.as_ref().filter(|_| change.is_small() && if_match.is_none() && !answer) {
+            self.change_members(mapping, members, id, &delta).await?;
+            return Ok(Receipt::Changed);
+        }
         let mark = self.change_mark(if_match).await;
-        let mut attributes = mapping.attributes(self.dialect(), &Projection::default());
-        attributes.extend(mark.clone());
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer };
         for _ in 0..ATTEMPTS {
-            let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
-                Ok(entry) => entry,
-                Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
-            };
-            let before = self.finish(mapping, &entry).await?;
-            check_version(&before, if_match)?;
-            let update = self.plan(mapping, &entry, &before, change).await?;
-            if update.is_empty() {
-                return Ok(Receipt::Updated(before));
-            }
-            let unchanged = mark.as_ref().and_then(|mark| unchanged(&entry, mark));
-            match self.carry_out(&entry.dn, &update, &attributes, unchanged).await {
-                Ok(entry) => {
-                    tracing::info!(entry = %entry.dn, "changed");
-                    return Ok(Receipt::Updated(self.finish(mapping, &entry).await?));
-                }
-                // Planned again from what is there now: what the lost attempt did is then no longer different.
-                Err(fault) if moved_on(&fault) => {
-                    tracing::debug!(%fault, "the entry moved on, planning again");
-                }
-                Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
-                Err(fault) => return Err(self.fault(fault)),
+            if let Some(receipt) = self.attempt(&request).await? {
+                return Ok(receipt);
             }
         }
         Err(self.unsure())
     }
 
-    /// What tells whether an entry was changed between reading and writing, where the client wants to know and the
-    /// server can be asked to look at it in the same step.
-    async fn change_mark(&self, if_match: Option<&VersionMatch>) -> Option<AttributeName> {
-        if_match?;
-        let mark = self.dialect().change_mark.clone().filter(|_| self.dialect().assertion)?;
-        self.inner.directory.server().await.ok().filter(directory::ServerInfo::has_assertion).map(|_| mark)
+    /// One attempt at a change; `None` when it has to be planned anew, from what is there now: what a lost attempt
+    /// did is then no longer different.
+    async fn attempt(&self, request: &Request<'_>) -> Result<Option<Receipt>, Fault> {
+        let Request { mapping, id, change, .. } = *request;
+        let with_members = change.resets_members() || request.if_match.is_some() || request.answer;
+        let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
+        attributes.extend(request.mark.clone());
+        let mut entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
+            Ok(entry) => entry,
+            Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
+        };
+        let mut place = Self::place_at(mapping, &entry);
+        let before = self.finish(mapping, entry.clone(), request.if_match.is_some()).await?;
+        check_version(&before, request.if_match)?;
+        let update = self.plan(mapping, &entry, &before, change).await?;
+        if update.is_empty() && mapping.members.is_none() {
+            return Ok(Some(if request.answer { Receipt::Updated(before) } else { Receipt::Changed }));
+        }
+        let delta = match &mapping.members {
+            Some(members) if change.resets_members() => {
+                members.delta(&members.take_values(&mut entry), request.delta.add.clone())
+            }
+            _ => request.delta.clone(),
+        };
+        let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
+        let outcome = self.carry_out(mapping, &entry, &update, &attributes, unchanged).await;
+        let changed = match outcome {
+            Ok(changed) => changed,
+            Err(fault) if moved_on(&fault) => {
+                tracing::debug!(%fault, "the entry moved on, planning again");
+                return Ok(None);
+            }
+            Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
+            Err(fault) => return Err(self.fault(fault)),
+        };
+        if let (Some(members), false) = (&mapping.members, delta.is_empty()) {
+            self.inner.places.forget(id);
+            place.dn = update.renamed(&entry.dn);
+            match self.apply_delta(mapping, members, &mut place, id, delta).await {
+                Ok(_) => {}
+                Err(fault) if moved_on(&fault) => return Ok(None),
+                Err(fault) => return Err(self.fault(fault)),
+            }
+        }
+        self.receipt(request, &update, entry, changed).await.map(Some)
+    }
+
+    async fn receipt(
+        &self,
+        request: &Request<'_>,
+        update: &Update,
+        entry: Entry,
+        changed: Option<Entry>,
+    ) -> Result<Receipt, Fault> {
+        let mapping = request.mapping;
+        if !update.is_empty() {
+            tracing::info!(entry = %entry.dn, "changed");
+        }
+        if !request.answer {
+            return Ok(Receipt::Changed);
+        }
+        let entry = match changed {
+            Some(changed) if request.change.members.is_none() => changed,
+            None if request.change.members.is_none() => entry,
+            _ => self.entry_at(&update.renamed(&entry.dn), self.all_attributes(mapping)).await?,
+        };
+        Ok(Receipt::Updated(self.finish(mapping, entry, true).await?))
+    }
+
+    pub(super) fn all_attributes(&self, mapping: &ResourceMapping) -> Vec<AttributeName> {
+        mapping.attributes(self.dialect(), &Projection::default())
+    }
+
+    fn without_members(&self, mapping: &ResourceMapping) -> Result<Vec<AttributeName>, Fault> {
+        let projection = Projection::new(None, Some("members"), &mapping.schema)?;
+        let mut attributes = mapping.attributes(self.dialect(), &projection);
+        // Of the members only the one who stands for nobody matters now, and that is looked up where it does.
+        attributes.retain(|name| mapping.members.as_ref().is_none_or(|members| members.attribute != *name));
+        Ok(attributes)
     }
 
     async fn plan(
@@ -116,39 +258,39 @@ impl Bridge {
         before: &Resource,
         change: &Change,
     ) -> Result<Update, Fault> {
-        let (after, is_patch) = match change {
-            Change::Replace(resource) => (resource.clone(), false),
-            Change::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
-        };
+        let (after, is_patch) = change.wanted(mapping, before)?;
         let mentions = self.mentioned(mapping, &after).await?;
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
             self.refuse_duplicate(mapping, &after).await?;
         }
-        let mode = self.mode(false);
-        let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode, dialect: self.dialect() };
+        let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: self.mode(false) };
         Ok(mapping.plan_update(entry, &wish)?)
     }
 
     /// A fault in a replace that shows without the entry: it is told before an unknown id is.
-    fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
-        let Change::Replace(resource) = change else { return None };
+    pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
+        let What::Replace(resource) = &change.what else { return None };
         mapping.check(resource, self.mode(false)).err().map(Fault::from)
     }
 
     /// Rename first, for that is where conflicts show, then the modifications. If those are refused, the old name
-    /// comes back: a request is carried out whole or not at all.
+    /// comes back: a request is carried out whole or not at all. Returns the entry as it is now, if it changed.
     async fn carry_out(
         &self,
-        dn: &Dn,
+        mapping: &ResourceMapping,
+        entry: &Entry,
         update: &Update,
         read_back: &[AttributeName],
         unchanged: Option<Filter>,
-    ) -> Result<Entry, directory::Fault> {
+    ) -> Result<Option<Entry>, directory::Fault> {
         let directory = &self.inner.directory;
-        let now = update.renamed(dn);
+        let now = update.renamed(&entry.dn);
         let mut answer = None;
+        if update.is_empty() {
+            return Ok(None);
+        }
         if let Some(rename) = &update.rename {
-            answer = directory.rename(dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
+            answer = directory.rename(&entry.dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
         }
         if !update.modifications.is_empty() {
             // The rename itself changed what there would be to compare.
@@ -157,15 +299,21 @@ impl Bridge {
             match directory.modify(&now, &update.modifications, &options).await {
                 Ok(entry) => answer = entry,
                 Err(fault) if update.rename.is_some() && !fault.is_transient() => {
-                    self.rename_back(dn, &now).await;
+                    self.rename_back(&entry.dn, &now).await;
                     return Err(fault);
                 }
                 Err(fault) => return Err(fault),
             }
         }
+        if update.rename.is_some() {
+            if let Some(id) = mapping.id.of(entry) {
+                self.inner.places.forget(&id);
+            }
+            self.tidy(&entry.dn, Some(&now)).await;
+        }
         match answer {
-            Some(entry) => Ok(entry),
-            None => self.search_entry(&now, read_back.to_vec()).await,
+            Some(entry) => Ok(Some(entry)),
+            None => self.search_entry(&now, read_back.to_vec()).await.map(Some),
         }
     }
 
@@ -185,11 +333,7 @@ impl Bridge {
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
-        let attributes = if whole {
-            mapping.attributes(self.dialect(), &Projection::default())
-        } else {
-            vec![mapping.id.attribute.clone()]
-        };
+        let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
         let mut unsure = false;
         for _ in 0..ATTEMPTS {
             let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
@@ -197,10 +341,11 @@ impl Bridge {
                 other => other?,
             };
             if if_match.is_some() {
-                check_version(&self.finish(mapping, &entry).await?, if_match)?;
+                check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
             }
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
+                    self.inner.places.forget(id);
                     tracing::info!(entry = %entry.dn, "deleted");
                     return Ok(Receipt::Deleted);
                 }
@@ -212,43 +357,38 @@ impl Bridge {
     }
 
     async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {
-        match &mapping.delete {
-            Delete::Delete => self.inner.directory.delete(&entry.dn).await,
-            Delete::Disable => {
-                let update = mapping.plan_disable(entry);
-                if update.is_empty() {
-                    return Ok(());
-                }
-                self.carry_out(&entry.dn, &update, std::slice::from_ref(&mapping.id.attribute), None).await.map(drop)
+        let update = match &mapping.delete {
+            Delete::Delete => {
+                self.inner.directory.delete(&entry.dn).await?;
+                self.tidy(&entry.dn, None).await;
+                return Ok(());
             }
+            Delete::Disable => mapping.plan_disable(entry),
             Delete::MoveTo(container) => {
                 let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
-                self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
+                self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await?;
+                // Who is gone is nobody's member and nobody's manager.
+                self.tidy(&entry.dn, None).await;
+                return Ok(());
             }
-        }
+        };
+        self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute), None).await.map(drop)
     }
 
-    /// Resolves what `resource` refers to. Members must be there; a manager who is not there yet is left out and the
-    /// log says so.
-    async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
+    /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so.
+    pub(super) async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
         let asked = mapping.mentions(resource);
         if asked.is_empty() {
             return Ok(Mentions::default());
         }
         let resolved = self.resolve(asked.clone()).await?;
         for mention in asked.iter().filter(|mention| resolved.get(mention).is_none()) {
-            if *mention == Mention::member(&mention.text) {
-                return Err(Fault::Request(scim::Fault::new(
-                    FaultKind::InvalidValue,
-                    format!("The member {} does not exist. Nothing was changed.", mention.text),
-                )));
-            }
             tracing::warn!(reference = mention.text, "nothing in the directory is meant by this reference; left out");
         }
         Ok(resolved)
     }
 
-    async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
+    pub(super) async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
         let Some(filter) = mapping.unique_filter(resource) else { return Ok(()) };
         let found = self.find(mapping, filter, vec![mapping.id.attribute.clone()]).await?;
         found.first().map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
@@ -264,7 +404,7 @@ impl Bridge {
         found.into_iter().next().ok_or_else(|| vanished(dn))
     }
 
-    fn unsure(&self) -> Fault {
+    pub(super) fn unsure(&self) -> Fault {
         Fault::Unavailable {
             detail: "The directory did not say whether the change was carried out. Ask again: what is already done \
                      is not done twice."
@@ -293,18 +433,6 @@ fn moved_on(fault: &directory::Fault) -> bool {
     )
 }
 
-/// Holds as long as the entry is at the change that it was read at.
-fn unchanged(entry: &Entry, mark: &AttributeName) -> Option<Filter> {
-    entry.values(mark).first().map(|value| Filter::Equal(mark.clone(), value.clone()))
-}
-
-fn check_version(resource: &Resource, if_match: Option<&VersionMatch>) -> Result<(), Fault> {
-    let Some(wanted) = if_match else { return Ok(()) };
-    let path = AttributePath { sub: Some("version".to_owned()), ..AttributePath::core("meta") };
-    let allowed = resource.text(&path).is_some_and(|version| wanted.allows(version));
-    if allowed { Ok(()) } else { Err(Fault::PreconditionFailed) }
-}
-
 fn is_as_planned(entry: &Entry, plan: &NewEntry, read: &[AttributeName]) -> bool {
     plan.attributes.iter().filter(|(name, _)| read.contains(name)).all(|(name, values)| {
         let has = entry.values(name);
@@ -312,7 +440,7 @@ fn is_as_planned(entry: &Entry, plan: &NewEntry, read: &[AttributeName]) -> bool
     })
 }
 
-fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
+pub(super) fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
     let name = mapping.unique_name();
     let value = resource.text(&AttributePath::core(name)).unwrap_or_default();
     Fault::Request(scim::Fault::new(

@@ -3,36 +3,21 @@
 mod survey;
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use actix_web::rt::System;
 use serde_json::{Value, json};
 
 use self::survey::Remark;
-use super::{Exit, complain};
-use crate::config::{Config, LogFormat};
+use super::{Exit, load, place_as_json, print};
+use crate::config::Config;
 use crate::mapping::check::Severity;
-use crate::tables::{Diagnostics, Place};
-use crate::telemetry;
 
 /// Checks everything that the configuration at `path` names, and prints what was found.
 pub(super) fn run(path: &Path, as_json: bool) -> Exit {
-    // Silent, unless the environment asks for a log.
-    if let Err(fault) = telemetry::start("off", LogFormat::Human) {
-        complain(fault);
-        return Exit::Usage;
-    }
-    let config = match Config::load(path) {
+    let config = match load(path, as_json) {
         Ok(config) => config,
-        Err(mistakes) => {
-            if as_json {
-                print(&mistakes_as_json(&mistakes).to_string());
-            } else {
-                complain(mistakes.render());
-            }
-            return Exit::BadConfiguration;
-        }
+        Err(exit) => return exit,
     };
     let remarks = System::new().block_on(survey::all(&config));
     print(&if as_json { as_json_text(&remarks) } else { as_text(&config, &remarks) });
@@ -74,37 +59,11 @@ fn as_json_text(remarks: &[Remark]) -> String {
     json!({ "ok": !has_errors(remarks), "findings": findings }).to_string()
 }
 
-fn mistakes_as_json(mistakes: &Diagnostics) -> Value {
-    let findings: Vec<Value> = mistakes
-        .iter()
-        .map(|mistake| {
-            let mut value = place_as_json(mistake.place().as_ref());
-            value["severity"] = Severity::Error.name().into();
-            value["about"] = "configuration".into();
-            value["message"] = mistake.message.as_str().into();
-            value["help"] = mistake.help.as_deref().into();
-            value
-        })
-        .collect();
-    json!({ "ok": false, "findings": findings })
-}
-
-fn place_as_json(place: Option<&Place>) -> Value {
-    match place {
-        Some(place) => json!({ "file": &*place.file, "line": place.line, "column": place.column }),
-        None => json!({}),
-    }
-}
-
-fn print(text: &str) {
-    // Where it can't be printed there is nobody to tell.
-    let _ = writeln!(io::stdout().lock(), "{text}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mapping::check::Finding;
+    use crate::tables::Place;
 
     fn remark(severity: Severity) -> Remark {
         let place = Place { file: "mapping.toml".into(), line: 3, column: 5 };

@@ -2,17 +2,22 @@
 
 mod check;
 mod exit;
+mod explain;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use serde_json::{Value, json};
 
 pub use exit::Exit;
 
-use crate::daemon;
+use crate::config::{Config, LogFormat};
+use crate::mapping::check::Severity;
+use crate::tables::{Diagnostics, Place};
+use crate::{daemon, telemetry};
 
 /// Carries users and groups that an identity provider pushes over SCIM 2.0 out in an LDAP directory.
 #[derive(Debug, Parser)]
@@ -37,6 +42,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a request would do: what each row of the mapping table makes of it, and the LDIF that would be written.
+    /// Nothing is written.
+    Explain(explain::Request),
 }
 
 /// Does what the command line of this process says.
@@ -50,9 +58,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Exit {
-    match arguments.command {
+    match &arguments.command {
         Command::Serve => daemon::run(&arguments.config),
-        Command::Check { json } => check::run(&arguments.config, json),
+        Command::Check { json } => check::run(&arguments.config, *json),
+        Command::Explain(request) => explain::run(&arguments.config, request),
     }
 }
 
@@ -68,6 +77,56 @@ fn exit_for(kind: ErrorKind) -> Exit {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good,
         _ => Exit::Usage,
     }
+}
+
+/// Says what is wrong with a command line that can be read but makes no sense.
+fn usage(kind: ErrorKind, mistake: &str) -> Exit {
+    not_run(&Arguments::command().error(kind, mistake))
+}
+
+/// The configuration for a command that is not the daemon: it is silent, unless the environment asks for a log. What is
+/// wrong has been printed when there is none.
+fn load(path: &Path, as_json: bool) -> Result<Config, Exit> {
+    if let Err(fault) = telemetry::start("off", LogFormat::Human) {
+        complain(fault);
+        return Err(Exit::Usage);
+    }
+    Config::load(path).map_err(|mistakes| {
+        if as_json {
+            print(&mistakes_as_json(&mistakes).to_string());
+        } else {
+            complain(mistakes.render());
+        }
+        Exit::BadConfiguration
+    })
+}
+
+fn mistakes_as_json(mistakes: &Diagnostics) -> Value {
+    let findings: Vec<Value> = mistakes
+        .iter()
+        .map(|mistake| {
+            let mut value = place_as_json(mistake.place().as_ref());
+            value["severity"] = Severity::Error.name().into();
+            value["about"] = "configuration".into();
+            value["message"] = mistake.message.as_str().into();
+            value["help"] = mistake.help.as_deref().into();
+            value
+        })
+        .collect();
+    json!({ "ok": false, "findings": findings })
+}
+
+fn place_as_json(place: Option<&Place>) -> Value {
+    match place {
+        Some(place) => json!({ "file": &*place.file, "line": place.line, "column": place.column }),
+        None => json!({}),
+    }
+}
+
+/// Prints what a command found to standard output.
+fn print(text: &str) {
+    // Where it can't be printed there is nobody to tell.
+    let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// Prints a line for people to standard error.

@@ -22,7 +22,7 @@ pub use directory::{DirectoryConfig, WhenUnreachable};
 pub use server::{Listen, Log, LogFormat, Server, StoreUrl, Tls};
 pub use tenant::{Credential, PatchAnswer, PatchResponse, Tenant};
 
-use crate::tables::{Diagnostic, Diagnostics, Findings, Origin, Source, Spot, TableReader, document};
+use crate::tables::{Diagnostic, Diagnostics, Findings, Origin, Source, Spot, TableReader, Warning, document};
 
 /// Where the file is looked for when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/scim2ldap/scim2ldap.toml";
@@ -42,6 +42,8 @@ pub struct Config {
     pub directories: Vec<DirectoryConfig>,
     /// The identity providers, in the order of the file.
     pub tenants: Vec<Tenant>,
+    /// What works but is not as it should be.
+    pub warnings: Vec<Warning>,
 }
 
 impl Config {
@@ -71,7 +73,8 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let config = read_tables(path, folder, &root);
         root.finish();
-        findings.into_result(config)
+        let warnings = findings.take_warnings();
+        findings.into_result(config.map(|config| Self { warnings, ..config }))
     }
 }
 
@@ -90,6 +93,7 @@ fn read_tables(path: &Path, folder: &Path, root: &TableReader<'_>) -> Option<Con
         log: log?,
         directories: directories.into_iter().map(|named| named.config).collect::<Option<_>>()?,
         tenants: tenants?,
+        warnings: Vec::new(),
     })
 }
 

@@ -35,7 +35,13 @@ pub(super) fn secret(
     }
     let file = file?;
     match read(&file, folder) {
-        Ok(secret) => Some(secret),
+        Ok(secret) => {
+            if is_public(&folder.join(&file.value)) {
+                let message = format!("every user of this machine can read {}", folder.join(&file.value).display());
+                reader.findings().warn(&file.spot, message, "run chmod o-r on it");
+            }
+            Some(secret)
+        }
         Err((message, help)) => {
             reader.findings().report(&file.spot, message, help);
             None
@@ -64,7 +70,6 @@ fn read(file: &Located<String>, folder: &Path) -> Result<SecretString, (String, 
         let help = "write the name of a file that the user scim2ldap may read".to_owned();
         (format!("can't read {shown}: {error}"), help)
     })?;
-    warn_if_public(&path);
     let help = || "let the file hold the secret and nothing else".to_owned();
     let text = String::from_utf8(bytes).map_err(|_| (format!("{shown} is not UTF-8"), help()))?;
     let secret = text.trim_end_matches(['\r', '\n']);
@@ -78,14 +83,14 @@ fn read(file: &Located<String>, folder: &Path) -> Result<SecretString, (String, 
 }
 
 #[cfg(unix)]
-fn warn_if_public(path: &Path) {
+fn is_public(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
-    if mode.is_ok_and(|mode| mode & 0o004 != 0) {
-        tracing::warn!(file = %path.display(), "every user of this machine can read this secret; run chmod o-r on it");
-    }
+    mode.is_ok_and(|mode| mode & 0o004 != 0)
 }
 
 #[cfg(not(unix))]
-fn warn_if_public(_: &Path) {}
+fn is_public(_: &Path) -> bool {
+    false
+}

@@ -35,26 +35,32 @@ fn public_url(configured: &str, port: u16) -> String {
     configured.strip_suffix(":0").map_or_else(|| configured.to_owned(), |host| format!("{host}:{port}"))
 }
 
-fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSettings {
-    let base_url = [public_url, tenant.path.as_str()].concat();
+/// What carries the requests of a tenant out. `base_url` is the tenant's, without a slash at the end.
+#[must_use]
+pub fn bridge(tenant: &Tenant, base_url: String, directory: Directory) -> Bridge {
     let policy = Policy {
-        base_url: base_url.clone(),
+        base_url,
         groups: tenant.groups,
         password_sync: tenant.password_sync,
         max_results: MAX_RESULTS,
         retry_after: RETRY_AFTER,
     };
+    Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy)
+}
+
+fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSettings {
+    let base_url = [public_url, tenant.path.as_str()].concat();
     TenantSettings {
         name: tenant.name.clone(),
         path: tenant.path.clone(),
-        base_url,
+        base_url: base_url.clone(),
         enabled: tenant.enabled,
         credentials: credentials(&tenant.credentials),
         patch_response: tenant.patch_response,
         max_results: MAX_RESULTS,
         password_sync: tenant.password_sync,
         bulk: tenant.bulk,
-        bridge: Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy),
+        bridge: bridge(tenant, base_url, directory),
     }
 }
 

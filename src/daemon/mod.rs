@@ -17,10 +17,11 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use crate::cli::{Exit, complain};
-use crate::config::{Config, Listen, Log};
+use crate::config::{Config, Listen, Log, WhenUnreachable};
 use crate::http::listener;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
+use crate::tables::Warning;
 use crate::telemetry;
 
 /// How often the files of the certificate are looked at.
@@ -40,6 +41,7 @@ pub fn run(path: &Path) -> Exit {
         complain(fault);
         return Exit::BadConfiguration;
     }
+    warn_of(&config);
     System::new().block_on(async {
         match Daemon::start(path, &config) {
             Ok((daemon, server)) => daemon.live(server).await,
@@ -157,6 +159,7 @@ impl Daemon {
             certificate.replace(files)?;
         }
         self.site.store(Arc::new(site));
+        warn_of(&config);
         if Settled::of(&config) != self.settled {
             warn!("a change of listen, workers or [log], or of TLS being on or off, needs a restart to take effect");
         }
@@ -170,6 +173,17 @@ impl Daemon {
             Ok(true) => info!("the certificate has changed; the new one is in use"),
             Err(fault) => error!(%fault, "the certificate has changed but can't be used; the old one stays in use"),
         }
+    }
+}
+
+/// Says what in the configuration works but is not as it should be.
+fn warn_of(config: &Config) {
+    for Warning { place, message, help } in &config.warnings {
+        warn!(%place, help, "{message}");
+    }
+    for directory in config.directories.iter().filter(|it| it.when_unreachable == WhenUnreachable::Accept) {
+        let directory = directory.settings.name.as_str();
+        warn!(directory, "while this directory is away requests are answered with 429: nothing is kept for later yet");
     }
 }
 

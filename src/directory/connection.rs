@@ -9,7 +9,8 @@ use futures_util::FutureExt as _;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -27,6 +28,9 @@ use super::url::{Address, HostPort, ServerUrl};
 
 /// How many operations share a connection at a time.
 pub(super) const IN_FLIGHT: usize = 32;
+
+/// How long a connection that is no longer needed may take to say so to the server.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// One server, with all that is needed to open a connection to it.
 pub(super) struct Endpoint {
@@ -130,7 +134,7 @@ impl Connection {
             return Ok(());
         }
         let task = format!("directory {}: {} does not let {who} in", settings.name, endpoint.url);
-        let mut fault = Fault::refused(&task, &result);
+        let mut fault = Fault::refused(&task, &result, None);
         if !is_elsewhere(result.rc) {
             fault.kind = FaultKind::BindFailed;
             fault.message = format!("{task}: {}", explain::bind(&result));
@@ -151,7 +155,7 @@ impl Connection {
     pub(super) async fn perform(&self, operation: &Operation<'_>, limit: Duration) -> Result<Answer, Broken> {
         let _place = match self.gate.try_acquire() {
             Ok(place) => place,
-            Err(_) => timeout(limit, self.gate.acquire()).await.ok().and_then(Result::ok).ok_or(Broken::Crowded)?,
+            Err(_) => self.wait_for_place(limit).await?,
         };
         // The library panics on answers that are not in the form of RFC 4511.
         let sending = AssertUnwindSafe(operation.send(self.ldap.clone(), &self.server)).catch_unwind();
@@ -165,6 +169,12 @@ impl Connection {
             self.suspect.store(true, Ordering::Relaxed);
         }
         outcome
+    }
+
+    async fn wait_for_place(&self, limit: Duration) -> Result<SemaphorePermit<'_>, Broken> {
+        let place = timeout(limit, self.gate.acquire()).await.ok().and_then(Result::ok).ok_or(Broken::Crowded)?;
+        // Places become free all at once when the connection is lost.
+        if self.is_usable() { Ok(place) } else { Err(Broken::NotSent) }
     }
 
     /// Asks for nothing, to see whether the other side is still there.
@@ -210,12 +220,15 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.suspect.load(Ordering::Relaxed) {
-            // Its driver may hang in a write to a server that does not read.
-            self.driver.abort();
-        } else {
-            // The first poll hands the request over; an Unbind has no answer to wait for.
-            let _ = self.ldap.unbind().now_or_never();
+        let (mut ldap, driver) = (self.ldap.clone(), self.driver.clone());
+        match Handle::try_current() {
+            Ok(runtime) if self.is_usable() => drop(runtime.spawn(async move {
+                // The driver ends with the last handle, even before it has sent what that handed over.
+                let _ = timeout(GOODBYE, ldap.unbind()).await;
+                driver.abort();
+            })),
+            // It may hang in a write to a server that does not read.
+            _ => driver.abort(),
         }
     }
 }

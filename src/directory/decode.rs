@@ -1,9 +1,10 @@
 //! From what is on the wire to [`Entry`], without a detour through text.
 
 use ldap3::LdapResult;
-use ldap3::asn1::{PL, StructureTag, parse_tag};
+use ldap3::asn1::{PL, StructureTag};
 use ldap3::controls::{Control, RawControl};
 
+use super::ber::{self, Reader};
 use super::dn::Dn;
 use super::entry::Entry;
 use super::name::AttributeName;
@@ -11,6 +12,8 @@ use super::server::{PAGED_RESULTS, POST_READ};
 
 /// Tag of a `SearchResultEntry` (RFC 4511 section 4.5.2).
 const SEARCH_RESULT_ENTRY: u64 = 4;
+/// The same with its class, as it stands on the wire.
+const SEARCH_RESULT_ENTRY_BER: u8 = 0x64;
 
 /// The entry in a `SearchResultEntry`; none when it is malformed. Attributes get the spelling of `wanted`.
 pub(super) fn entry(tag: StructureTag, wanted: &[AttributeName]) -> Option<Entry> {
@@ -40,14 +43,38 @@ fn spelled(name: &[u8], wanted: &[AttributeName]) -> Option<AttributeName> {
 
 /// The entry as it is after a write, when the server added it to the answer (RFC 4527).
 pub(super) fn post_read(result: &LdapResult, wanted: &[AttributeName]) -> Option<Entry> {
-    let (rest, tag) = parse_tag(control(result, POST_READ)?).ok()?;
-    if rest.is_empty() { entry(tag, wanted) } else { None }
+    let mut reader = Reader(control(result, POST_READ)?);
+    // Not every server writes the tag of the application.
+    let mut parts = Reader(reader.take(&[SEARCH_RESULT_ENTRY_BER, ber::SEQUENCE])?);
+    let dn = std::str::from_utf8(parts.take(&[ber::OCTETS])?).ok()?;
+    let mut attributes = Reader(parts.take(&[ber::SEQUENCE])?);
+    let mut decoded = Vec::with_capacity(wanted.len());
+    while !attributes.is_done() {
+        let mut attribute = Reader(attributes.take(&[ber::SEQUENCE])?);
+        let name = attribute.take(&[ber::OCTETS])?;
+        let mut list = Reader(attribute.take(&[ber::SET])?);
+        let mut values = Vec::new();
+        while !list.is_done() {
+            values.push(list.take(&[ber::OCTETS])?.to_vec());
+        }
+        if let Some(name) = spelled(name, wanted) {
+            decoded.push((name, values));
+        }
+    }
+    Some(Entry::from_wire(Dn::parse(dn).ok()?, decoded))
+}
+
+/// The value of the control that asks for `attributes` after a write.
+pub(super) fn read_back_request(attributes: &[AttributeName]) -> RawControl {
+    let names = attributes.iter().map(|name| name.as_str().as_bytes());
+    RawControl { ctype: POST_READ.to_owned(), crit: false, val: Some(ber::sequence_of_octets(names)) }
 }
 
 /// The cookie that asks for the next page, empty behind the last (RFC 2696); none when the server added none.
 pub(super) fn page_cookie(result: &LdapResult) -> Option<Vec<u8>> {
-    let (_, tag) = parse_tag(control(result, PAGED_RESULTS)?).ok()?;
-    primitive(constructed(tag)?.into_iter().nth(1)?)
+    let mut parts = Reader(Reader(control(result, PAGED_RESULTS)?).take(&[ber::SEQUENCE])?);
+    parts.take(&[ber::INTEGER])?;
+    parts.take(&[ber::OCTETS]).map(<[u8]>::to_vec)
 }
 
 fn control<'a>(result: &'a LdapResult, oid: &str) -> Option<&'a [u8]> {
@@ -77,6 +104,11 @@ mod tests {
     use super::super::fault::tests::answer;
     use super::*;
 
+    fn controlled(oid: &str, value: Vec<u8>) -> LdapResult {
+        let raw = RawControl { ctype: oid.to_owned(), crit: false, val: Some(value) };
+        LdapResult { ctrls: vec![Control(None, raw)], ..answer(0, "") }
+    }
+
     fn octets(bytes: &[u8]) -> StructureTag {
         StructureTag { class: TagClass::Universal, id: 4, payload: PL::P(bytes.to_vec()) }
     }
@@ -87,7 +119,11 @@ mod tests {
 
     fn result_entry(dn: &str, attributes: &[(&str, &[&[u8]])]) -> StructureTag {
         let attribute = |(name, values): &(&str, &[&[u8]])| {
-            sequence(vec![octets(name.as_bytes()), sequence(values.iter().map(|value| octets(value)).collect())])
+            let values = PL::C(values.iter().map(|value| octets(value)).collect());
+            sequence(vec![
+                octets(name.as_bytes()),
+                StructureTag { class: TagClass::Universal, id: 17, payload: values },
+            ])
         };
         let parts = vec![octets(dn.as_bytes()), sequence(attributes.iter().map(attribute).collect())];
         StructureTag { class: TagClass::Application, id: SEARCH_RESULT_ENTRY, payload: PL::C(parts) }
@@ -123,13 +159,29 @@ mod tests {
     #[test]
     fn the_entry_after_a_write_is_found_among_the_controls() {
         let mut encoded = bytes::BytesMut::new();
-        let tag = result_entry("cn=a", &[("entryUUID", &[b"1"])]);
-        ldap3::asn1::write::encode_into(&mut encoded, tag).unwrap();
-        let mut result = answer(0, "");
-        assert_eq!(post_read(&result, &[]), None);
-        let raw = RawControl { ctype: POST_READ.to_owned(), crit: false, val: Some(encoded.to_vec()) };
-        result.ctrls.push(Control(None, raw));
-        assert_eq!(post_read(&result, &[]).unwrap().text(&AttributeName::literal("entryuuid")), Some("1"));
+        let tag = result_entry("cn=a", &[("objectGUID", &[&[0xff, 0x00]]), ("cn", &[b"b", b"a"]), ("sn", &[])]);
+        ldap3::asn1::write::encode_into(&mut encoded, tag.clone()).unwrap();
+        let result = controlled(POST_READ, encoded.to_vec());
+        assert_eq!(post_read(&result, &[]), entry(tag, &[]));
+        assert_eq!(post_read(&answer(0, ""), &[]), None);
         assert_eq!(page_cookie(&result), None);
+        for cut in 0..encoded.len() {
+            assert_eq!(post_read(&controlled(POST_READ, encoded[..cut].to_vec()), &[]), None);
+        }
+    }
+
+    #[test]
+    fn the_cookie_of_the_next_page_is_found() {
+        let result = controlled(PAGED_RESULTS, b"\x30\x07\x02\x01\x00\x04\x02\xff\x00".to_vec());
+        assert_eq!(page_cookie(&result), Some(vec![0xff, 0x00]));
+        assert_eq!(page_cookie(&controlled(PAGED_RESULTS, b"\x30\x05\x02\x01\x00\x04\x00".to_vec())), Some(vec![]));
+    }
+
+    #[test]
+    fn what_to_read_back_is_written_as_the_library_does() {
+        let names = [AttributeName::literal("cn"), AttributeName::literal("entryUUID")];
+        let theirs = ldap3::controls::PostRead::new(vec!["cn", "entryUUID"]);
+        let ours = read_back_request(&names);
+        assert_eq!((ours.ctype, ours.crit, ours.val), (theirs.ctype, theirs.crit, theirs.val));
     }
 }

@@ -49,7 +49,8 @@ pub struct Dialect {
     /// changes because a member was renamed or deleted does not touch it.
     pub change_mark: Option<AttributeName>,
     /// The permissive modify control makes adding what is there and deleting what is not there a success.
-    /// OpenLDAP honours it without listing it, Samba ignores it for linked attributes.
+    /// OpenLDAP honours it without listing it, but still answers 16 when the attribute has values and none of those to
+    /// be deleted is among them. Samba ignores it for linked attributes.
     pub permissive_modify: bool,
     /// The assertion control (RFC 4528) works.
     pub assertion: bool,
@@ -62,6 +63,8 @@ pub struct Dialect {
     /// Every text attribute answers equality and substrings without regard to case, whatever the published schema says
     /// of matching rules (Active Directory publishes none).
     pub matches_every_string: bool,
+    /// Attributes that the schema demands and the server fills in itself.
+    pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
     pub bit_and_rule: &'static str,
     /// Matching rule that follows a chain of links, such as nested memberships.
@@ -90,6 +93,7 @@ const OPEN_LDAP: Dialect = Dialect {
     empty_groups: false,
     ranged_values: false,
     matches_every_string: false,
+    supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),
@@ -112,6 +116,14 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     empty_groups: true,
     ranged_values: true,
     matches_every_string: true,
+    supplied: &[
+        AttributeName::literal("groupType"),
+        AttributeName::literal("instanceType"),
+        AttributeName::literal("nTSecurityDescriptor"),
+        AttributeName::literal("objectCategory"),
+        AttributeName::literal("objectSid"),
+        AttributeName::literal("sAMAccountName"),
+    ],
     bit_and_rule: BIT_AND,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
     password_attribute: AttributeName::literal("unicodePwd"),
@@ -136,6 +148,7 @@ const DS_389: Dialect = Dialect {
     empty_groups: true,
     ranged_values: false,
     matches_every_string: false,
+    supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),
@@ -176,9 +189,11 @@ impl Kind {
 }
 
 impl Dialect {
-    /// Every dialect.
-    pub(super) fn all() -> &'static [Self] {
-        &DIALECTS
+    /// Whether the diagnostic of a constraint violation says, in the words of any kind of server, that a value must
+    /// be unique and is not.
+    pub(super) fn says_not_unique(diagnostic: &str) -> bool {
+        let said = diagnostic.to_lowercase();
+        DIALECTS.iter().flat_map(|dialect| dialect.not_unique).any(|mark| said.contains(mark))
     }
 }
 
@@ -216,7 +231,7 @@ mod tests {
 
     #[test]
     fn texts_to_look_for_are_in_lower_case() {
-        for text in Dialect::all().iter().flat_map(|dialect| dialect.not_unique) {
+        for text in DIALECTS.iter().flat_map(|dialect| dialect.not_unique) {
             assert_eq!(*text, text.to_lowercase());
         }
     }

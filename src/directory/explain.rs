@@ -4,13 +4,15 @@ use std::io;
 
 use ldap3::{LdapError, LdapResult};
 
+use super::dialect::Dialect;
+
 /// The server's words without what servers pad them with: Active Directory ends them with a NUL.
 pub(super) fn tidy(text: &str) -> String {
     text.trim_matches(|character: char| character == '\0' || character.is_whitespace()).to_owned()
 }
 
-/// What the result of an operation means and what to do.
-pub(super) fn result(code: u32, diagnostic: &str, referrals: &[String]) -> String {
+/// What the result of an operation means and what to do; `particular` when that is known better than from the code.
+pub(super) fn result(code: u32, particular: Option<&str>, diagnostic: &str, referrals: &[String]) -> String {
     if code == 10 {
         return format!(
             "this server passes the operation on to {}; name a server in urls that carries it out itself, such as the \
@@ -19,10 +21,14 @@ pub(super) fn result(code: u32, diagnostic: &str, referrals: &[String]) -> Strin
         );
     }
     let general = meaning(code);
-    match hex_code(diagnostic).and_then(windows_meaning) {
-        Some(particular) => format!("{general} ({particular})"),
-        None if general.is_empty() => format!("the server answered with result code {code}"),
-        None => general.to_owned(),
+    match (hex_code(diagnostic).and_then(windows_meaning), particular) {
+        (Some(windows), _) => format!("{general} ({windows})"),
+        (None, Some(particular)) => particular.to_owned(),
+        (None, None) if general.is_empty() => format!("the server answered with result code {code}"),
+        (None, None) if code == 19 && Dialect::says_not_unique(diagnostic) => {
+            "a value that must be unique belongs to another entry already".to_owned()
+        }
+        (None, None) => general.to_owned(),
     }
 }
 
@@ -101,7 +107,7 @@ pub(super) fn bind(result: &LdapResult) -> String {
         ),
         _ => None,
     };
-    reason.map_or_else(|| self::result(result.rc, &diagnostic, &result.refs), str::to_owned)
+    reason.map_or_else(|| self::result(result.rc, None, &diagnostic, &result.refs), str::to_owned)
 }
 
 /// The sub-code in `... AcceptSecurityContext error, data 52e, v1db1`.
@@ -157,10 +163,18 @@ pub(super) fn socket(fault: &io::Error) -> String {
 }
 
 fn tls(fault: &rustls::Error) -> String {
-    use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     match fault {
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
             "its certificate is signed by an authority that is not trusted; put that authority's certificate into ca_file"
+                .to_owned()
+        }
+        // An authority that was set up anew has the old name and another key.
+        rustls::Error::InvalidCertificate(BadSignature) => {
+            "its certificate is signed by an authority that is not trusted, though one of the same name is; put the \
+             present certificate of that authority into ca_file"
                 .to_owned()
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
@@ -206,25 +220,34 @@ mod tests {
     #[test]
     fn a_demand_for_protection_says_how_to_protect() {
         assert!(bind(&answer(8, "BindSimple: Transport encryption required.")).contains("start_tls = true"));
-        assert!(result(8, "", &[]).contains("ldaps://"));
-        assert!(result(13, "", &[]).contains("ldaps://"));
+        assert!(result(8, None, "", &[]).contains("ldaps://"));
+        assert!(result(13, None, "", &[]).contains("ldaps://"));
     }
 
     #[test]
     fn the_hexadecimal_code_adds_to_the_meaning() {
         assert!(
-            result(53, "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM)", &[])
+            result(53, None, "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM)", &[])
                 .contains("password policy")
         );
-        assert!(result(19, "000020B5: Referenced object not found", &[]).contains("does not exist"));
-        assert_eq!(result(19, "00000000: nothing", &[]), "a value breaks a rule of the directory");
-        assert_eq!(result(19, "password: too short", &[]), "a value breaks a rule of the directory");
-        assert_eq!(result(222, "", &[]), "the server answered with result code 222");
+        assert!(result(19, None, "000020B5: Referenced object not found", &[]).contains("does not exist"));
+        assert_eq!(result(19, None, "00000000: nothing", &[]), "a value breaks a rule of the directory");
+        assert_eq!(result(19, None, "password: too short", &[]), "a value breaks a rule of the directory");
+        assert_eq!(result(222, None, "", &[]), "the server answered with result code 222");
+    }
+
+    #[test]
+    fn what_is_known_about_the_operation_comes_first() {
+        assert_eq!(result(32, Some("no parent"), "", &[]), "no parent");
+        assert!(result(32, Some("no parent"), "00000525: specified dn doesn't exist", &[]).contains("referred to"));
+        assert!(result(19, None, "non-unique attributes found with (|(uid=a))", &[]).contains("another entry"));
     }
 
     #[test]
     fn a_referral_names_the_other_server() {
-        assert!(result(10, "", &["ldap://master.example.com/".to_owned()]).contains("ldap://master.example.com/"));
+        assert!(
+            result(10, None, "", &["ldap://master.example.com/".to_owned()]).contains("ldap://master.example.com/")
+        );
     }
 
     #[test]

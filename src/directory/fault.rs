@@ -76,10 +76,12 @@ impl Fault {
         Self { kind, code: None, message: message.into(), diagnostic: String::new(), matched: String::new() }
     }
 
-    /// The fault that the answer `result` to `task` ("cannot add cn=...") is.
-    pub(super) fn refused(task: &str, result: &LdapResult) -> Self {
+    /// The fault that the answer `result` to `task` ("cannot add cn=...") is; `particular` is what its code means
+    /// for that operation, where that is known.
+    pub(super) fn refused(task: &str, result: &LdapResult, particular: Option<&str>) -> Self {
         let diagnostic = explain::tidy(&result.text);
-        let message = format!("{task}: {}", explain::result(result.rc, &diagnostic, &result.refs));
+        let why = explain::result(result.rc, particular, &diagnostic, &result.refs);
+        let message = format!("{task}: {why}");
         let matched = result.matched.clone();
         Self { kind: kind_of(result.rc), code: Some(result.rc), message, diagnostic, matched }
     }
@@ -118,10 +120,7 @@ impl Fault {
     pub fn is_uniqueness(&self) -> bool {
         match self.kind {
             FaultKind::AlreadyExists => true,
-            FaultKind::Constraint => {
-                let said = self.diagnostic.to_lowercase();
-                Dialect::all().iter().flat_map(|dialect| dialect.not_unique).any(|mark| said.contains(mark))
-            }
+            FaultKind::Constraint => Dialect::says_not_unique(&self.diagnostic),
             _ => false,
         }
     }
@@ -168,7 +167,7 @@ pub(super) mod tests {
     }
 
     fn refused(code: u32, text: &str) -> Fault {
-        Fault::refused("cannot add cn=a,dc=x", &answer(code, text))
+        Fault::refused("cannot add cn=a,dc=x", &answer(code, text), None)
     }
 
     #[test]

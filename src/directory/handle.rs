@@ -188,7 +188,7 @@ impl Directory {
                 self.pool.health.note_success();
                 return Ok(answer);
             }
-            Ok(answer) => Fault::refused(&operation.task(), &answer.result),
+            Ok(Answer { result, .. }) => Fault::refused(&operation.task(), &result, operation.meaning(result.rc)),
             Err(broken) => broken_fault(operation, &broken, &connection.why(&broken)),
         };
         // A search that the server itself gave up was answered all the same.
@@ -237,5 +237,6 @@ pub(super) fn trace(operation: &Operation<'_>, outcome: &Result<Answer, Fault>, 
         diagnostic = fault.map(|fault| fault.diagnostic.as_str()).filter(|said| !said.is_empty()),
         fault = fault.filter(|fault| fault.code.is_none()).map(tracing::field::display),
         elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "operation"
     );
 }

@@ -21,6 +21,7 @@ pub struct Health {
 
 /// Keeps the [`Health`]; noting a success that changes nothing costs one load.
 pub(super) struct HealthBook {
+    directory: String,
     state: AtomicU8,
     page: Mutex<(SystemTime, Option<String>)>,
 }
@@ -30,14 +31,17 @@ const REACHABLE: u8 = 1;
 const AWAY: u8 = 2;
 
 impl HealthBook {
-    pub(super) fn new() -> Self {
-        Self { state: AtomicU8::new(UNKNOWN), page: Mutex::new((SystemTime::now(), None)) }
+    pub(super) fn new(directory: &str) -> Self {
+        let directory = directory.to_owned();
+        Self { directory, state: AtomicU8::new(UNKNOWN), page: Mutex::new((SystemTime::now(), None)) }
     }
 
     pub(super) fn note_success(&self) {
         if self.state.load(Ordering::Relaxed) != REACHABLE {
             let mut page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
-            self.state.store(REACHABLE, Ordering::Relaxed);
+            if self.state.swap(REACHABLE, Ordering::Relaxed) == AWAY {
+                tracing::info!(target: "scim2ldap::directory", directory = %self.directory, "the directory is back");
+            }
             page.0 = SystemTime::now();
         }
     }
@@ -45,6 +49,8 @@ impl HealthBook {
     pub(super) fn note_fault(&self, fault: &Fault) {
         let mut page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         if self.state.swap(AWAY, Ordering::Relaxed) != AWAY {
+            let (directory, why) = (&self.directory, &fault.message);
+            tracing::warn!(target: "scim2ldap::directory", %directory, %why, "the directory is away");
             page.0 = SystemTime::now();
         }
         page.1 = Some(fault.message.clone());
@@ -67,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_time_changes_with_the_state_only() {
-        let book = HealthBook::new();
+        let book = HealthBook::new("corp");
         assert_eq!(book.read(String::new()).reachable, None);
         book.note_fault(&Fault::new(FaultKind::Unreachable, "first"));
         let since = book.read(String::new()).since;

@@ -6,6 +6,7 @@
 //! whose [`is_transient`](Fault::is_transient) is the only place that decides whether trying again can help.
 //! What kinds of server do differently is data ([`Dialect`]).
 
+mod ber;
 mod connection;
 mod decode;
 mod dialect;
@@ -27,6 +28,9 @@ mod settings;
 mod socket;
 mod tls;
 mod url;
+
+#[cfg(test)]
+mod tests;
 
 pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};

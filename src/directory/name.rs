@@ -32,7 +32,7 @@ pub struct InvalidName {
 
 impl AttributeName {
     /// Asks a search for no attribute at all (RFC 4511 section 4.5.1.8).
-    pub(super) const NONE: Self = Self(Text::Fixed("1.1"));
+    pub const NONE: Self = Self(Text::Fixed("1.1"));
 
     /// The name that `text` writes.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {

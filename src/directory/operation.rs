@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::FutureExt as _;
-use ldap3::controls::{Assertion, PagedResults, PostRead, RawControl};
+use ldap3::controls::{Assertion, PagedResults, RawControl};
 use ldap3::{Ldap, LdapError, LdapResult, Mod, SearchOptions, SearchStream};
 
 use super::decode;
@@ -133,6 +133,22 @@ impl Operation<'_> {
         }
     }
 
+    /// What `code` means for this operation in particular, where that is more than it means for any.
+    pub(super) const fn meaning(&self, code: u32) -> Option<&'static str> {
+        match (self, code) {
+            (Self::Add { .. }, 32) => {
+                Some("the entry above it does not exist; create it, or correct base in the mapping")
+            }
+            (Self::Add { .. }, 68) => Some("there is an entry or account of this name already"),
+            (Self::Rename { .. }, 32) => Some("the entry, or the one it is to be moved below, does not exist"),
+            (Self::Rename { .. }, 68) => Some("there is an entry of the new name already"),
+            (Self::Search { .. }, 32) => {
+                Some("the base of the search does not exist; correct base_dn, or base in the mapping")
+            }
+            _ => None,
+        }
+    }
+
     /// Refuses what this server cannot do as it is meant, before it is sent.
     pub(super) fn check(&self, server: &ServerInfo) -> Result<(), Fault> {
         match self {
@@ -190,7 +206,7 @@ impl Operation<'_> {
     fn controls(&self, server: &ServerInfo) -> Vec<RawControl> {
         let mut controls = Vec::new();
         if !self.read_back().is_empty() && server.has_post_read() {
-            controls.push(PostRead::new(self.read_back().iter().map(AttributeName::as_str).collect()));
+            controls.push(decode::read_back_request(self.read_back()));
         }
         if let Self::Modify { options, permissive, .. } = self {
             if let Some(filter) = &options.assertion {
@@ -289,6 +305,15 @@ mod tests {
         root.insert(AttributeName::literal("supportedControl"), vec![POST_READ.as_bytes().to_vec()]);
         let controls = operation.controls(&ServerInfo::from_root(&root));
         assert!(controls.iter().any(|control| control.ctype == POST_READ && !control.crit));
+    }
+
+    #[test]
+    fn a_missing_parent_is_not_called_a_missing_entry() {
+        let dn = Dn::parse("cn=a,ou=none,dc=x").unwrap();
+        let add = Operation::Add { dn: &dn, attributes: &[], read_back: &[] };
+        assert!(add.meaning(32).unwrap().contains("above it"));
+        assert_eq!(Operation::Delete { dn: &dn }.meaning(32), None);
+        assert_eq!(add.meaning(50), None);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::connection::{Connection, Endpoint};
 use super::fault::{Fault, FaultKind};
@@ -38,6 +39,8 @@ const LONGEST_REST: Duration = Duration::from_mins(1);
 pub(super) struct Pool {
     pub settings: Settings,
     pub health: HealthBook,
+    /// How long a less preferred server is used before the preferred one is tried again.
+    pub away: Duration,
     endpoints: Vec<Endpoint>,
     slots: Vec<Slot>,
     idle: Mutex<Vec<Arc<Connection>>>,
@@ -72,7 +75,7 @@ struct Rest {
 pub(super) struct Lease<'a> {
     pub connection: Arc<Connection>,
     pool: &'a Pool,
-    _turn: tokio::sync::SemaphorePermit<'a>,
+    _turn: SemaphorePermit<'a>,
 }
 
 impl Pool {
@@ -85,7 +88,8 @@ impl Pool {
         let made = made.map(|(index, url)| Endpoint::new(url.clone(), index, settings.start_tls, tls.as_ref()));
         let endpoints = made.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
         Ok(Self {
-            health: HealthBook::new(),
+            health: HealthBook::new(&settings.name),
+            away: AWAY,
             slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1)).collect(),
             idle: Mutex::default(),
             leases: Semaphore::new(LEASES),
@@ -108,6 +112,11 @@ impl Pool {
         {
             return Ok(connection);
         }
+        self.open_in(slot).await
+    }
+
+    /// Opens the connection of `slot`, unless somebody else just did or tried to.
+    async fn open_in(&self, slot: &Slot) -> Result<Arc<Connection>, Fault> {
         let failures = lock(&slot.failed).0;
         let _turn = slot.turn.lock().await;
         if let Some(connection) = self.ready(slot) {
@@ -134,7 +143,11 @@ impl Pool {
 
     /// A connection for one scan alone.
     pub(super) async fn lease(&self) -> Result<Lease<'_>, Fault> {
-        let turn = self.leases.acquire().await.map_err(|_| no_server())?;
+        let turn = timeout(self.settings.operation_timeout, self.leases.acquire()).await.ok().and_then(Result::ok);
+        let Some(turn) = turn else {
+            let message = format!("directory {}: too many scans at a time", self.settings.name);
+            return Err(Fault::new(FaultKind::Busy, message));
+        };
         let current = self.current.load(Ordering::Relaxed);
         while let Some(connection) = { lock(&self.idle).pop() } {
             if connection.endpoint == current && self.still_there(&connection, false).await {
@@ -276,7 +289,7 @@ impl Pool {
             return;
         }
         let (now, tried) = (self.now(), self.home_tried.load(Ordering::Relaxed));
-        let due = u128::from(now.saturating_sub(tried)) >= AWAY.as_millis();
+        let due = u128::from(now.saturating_sub(tried)) >= self.away.as_millis();
         if !due || self.home_tried.compare_exchange(tried, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::dialect::Kind;
 use super::url::ServerUrl;
@@ -60,6 +60,11 @@ impl Settings {
         if self.urls.is_empty() {
             return Err(SettingsFault::NoUrl { directory: self.name.clone() });
         }
+        if let Bind::Simple { dn, password } = &self.bind
+            && (dn.is_empty() || password.expose_secret().is_empty())
+        {
+            return Err(SettingsFault::Nobody { directory: self.name.clone() });
+        }
         for url in &self.urls {
             let bare = !url.is_tls() && !url.is_local() && !self.start_tls;
             let (directory, url) = (self.name.clone(), url.clone());
@@ -115,6 +120,13 @@ pub enum SettingsFault {
     /// No server is named.
     #[error("directory {directory}: urls is empty; name at least one server")]
     NoUrl {
+        /// The directory's name.
+        directory: String,
+    },
+    /// A name without a password, or the other way round: servers take that for an anonymous bind, and accept it
+    /// (RFC 4513 section 5.1.2).
+    #[error("directory {directory}: bind_dn or the password is empty; give both, or none for an anonymous bind")]
+    Nobody {
         /// The directory's name.
         directory: String,
     },
@@ -179,6 +191,14 @@ mod tests {
         let mut settings = settings("ldaps://dc1", simple());
         settings.urls.push("ldap://dc2".parse().unwrap());
         assert!(settings.check().unwrap_err().to_string().contains("ldap://dc2:389"));
+    }
+
+    #[test]
+    fn an_empty_password_is_not_taken_for_an_anonymous_bind() {
+        for (dn, password) in [("cn=scim", ""), ("", "hush-hush")] {
+            let bind = Bind::Simple { dn: dn.into(), password: password.into() };
+            assert!(matches!(settings("ldaps://dc1", bind).check(), Err(SettingsFault::Nobody { .. })));
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn broken_off(error: &PayloadError) -> Fault {
 }
 
 /// Parses a body, naming line and column of a mistake.
-fn parse(bytes: &[u8]) -> Result<Value, scim::Fault> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, scim::Fault> {
     let invalid = |detail: String| scim::Fault::new(FaultKind::InvalidSyntax, detail);
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {

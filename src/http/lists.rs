@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::negotiation::SCIM_JSON;
 use super::outcome::Fault;
 use super::site::Tenant;
-use crate::scim::{Query, ResourceKind, discovery};
+use crate::scim::{Query, Resource, ResourceKind, discovery};
 
 /// One page of what `asked` asks for. A query stands beside each kind because each kind has names of its own.
 pub(super) async fn page(tenant: &Tenant, asked: Vec<(ResourceKind, Query)>) -> Result<HttpResponse, Fault> {
@@ -14,12 +14,11 @@ pub(super) async fn page(tenant: &Tenant, asked: Vec<(ResourceKind, Query)>) -> 
     let page = bridge.list(&asked).await?;
     let project = |(kind, resource)| {
         let (_, query) = asked.iter().find(|(asked, _)| *asked == kind)?;
-        Some(Value::Object(query.projection.apply(resource, bridge.schema(kind)?).into_map()))
+        Some(query.projection.apply(resource, bridge.schema(kind)?))
     };
-    let resources = page.resources.into_iter().filter_map(project).collect();
-    let list = discovery::list_response(resources, page.total, page.start_index);
-    let list = discovery::with_cursors(list, page.next, page.previous);
-    Ok(HttpResponse::Ok().content_type(SCIM_JSON).body(list.to_string()))
+    let resources: Vec<Resource> = page.resources.into_iter().filter_map(project).collect();
+    let list = discovery::page(&resources, page.total, page.start_index, page.next, page.previous);
+    Ok(HttpResponse::Ok().content_type(SCIM_JSON).body(list))
 }
 
 /// One page of what a search at the tenant's root asks for, over everything that the tenant serves.

@@ -29,3 +29,5 @@ mod route;
 pub mod site;
 pub mod tls;
 mod uri;
+
+pub(crate) use body::parse as parse_body;

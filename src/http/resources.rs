@@ -8,7 +8,6 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder, rt};
-use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::body::Body;
@@ -17,7 +16,7 @@ use super::outcome::Fault;
 use super::route::Endpoint;
 use super::site::Tenant;
 use super::{lists, uri};
-use crate::bridge::{Action, Intent, Receipt, VersionMatch};
+use crate::bridge::{self, Action, Intent, Receipt, VersionMatch};
 use crate::config::PatchAnswer;
 use crate::scim::{self, FaultKind, Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
 
@@ -68,7 +67,7 @@ impl<'a> Call<'a> {
         pairs: Pairs<'a>,
         conditions: Conditions,
     ) -> Result<Self, Fault> {
-        let schema = tenant.settings.bridge.schema(kind).ok_or_else(|| Fault::NotImplemented(not_served(kind)))?;
+        let schema = tenant.settings.bridge.schema(kind).ok_or(bridge::Fault::NotServed(kind))?;
         Ok(Self { tenant, kind, schema, pairs, conditions })
     }
 
@@ -119,7 +118,7 @@ impl<'a> Call<'a> {
     async fn create(&self, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(body.json().await?, self.schema)?;
-        let receipt = self.carry_out(Action::Create(resource), None).await?;
+        let receipt = self.carry_out(Action::Create(resource), None, true).await?;
         Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
@@ -127,7 +126,7 @@ impl<'a> Call<'a> {
     async fn replace(&self, id: String, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(body.json().await?, self.schema)?;
-        let receipt = self.carry_out(Action::Replace { id, resource }, self.conditions.if_match.clone()).await?;
+        let receipt = self.carry_out(Action::Replace { id, resource }, self.conditions.if_match.clone(), true).await?;
         Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
@@ -135,15 +134,16 @@ impl<'a> Call<'a> {
     async fn patch(&self, id: String, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let patch = Patch::from_client(body.json().await?, self.schema)?;
-        let receipt = self.carry_out(Action::Patch { id, patch }, self.conditions.if_match.clone()).await?;
         // Who asks for attributes wants to see them: section 3.5.2 makes 200 the only answer then.
         let answer = if projection.is_default() { self.tenant.patch_answer(self.kind) } else { PatchAnswer::Resource };
+        let shown = answer == PatchAnswer::Resource;
+        let receipt = self.carry_out(Action::Patch { id, patch }, self.conditions.if_match.clone(), shown).await?;
         Ok(self.acknowledge(receipt, &projection, answer))
     }
 
     /// RFC 7644 section 3.6.
     async fn delete(&self, id: String) -> Result<HttpResponse, Fault> {
-        let receipt = self.carry_out(Action::Delete { id }, self.conditions.if_match.clone()).await?;
+        let receipt = self.carry_out(Action::Delete { id }, self.conditions.if_match.clone(), false).await?;
         Ok(self.acknowledge(receipt, &Projection::default(), PatchAnswer::NoContent))
     }
 
@@ -157,8 +157,8 @@ impl<'a> Call<'a> {
 
     /// Has the bridge carry a write out, in a task of its own: once begun it comes to its end, also when the client
     /// hangs up or the time limit passes.
-    async fn carry_out(&self, action: Action, if_match: Option<VersionMatch>) -> Result<Receipt, Fault> {
-        let intent = Intent { kind: self.kind, action, if_match };
+    async fn carry_out(&self, action: Action, if_match: Option<VersionMatch>, answer: bool) -> Result<Receipt, Fault> {
+        let intent = Intent { kind: self.kind, action, if_match, answer };
         let bridge = self.tenant.settings.bridge.clone();
         let task = rt::spawn(async move { bridge.apply(intent).await }.in_current_span());
         Ok(task.await.map_err(|_| Fault::Panicked)??)
@@ -171,7 +171,7 @@ impl<'a> Call<'a> {
                 self.show(StatusCode::OK, resource, projection)
             }
             Receipt::Updated(resource) => Tag::of(&resource).on(HttpResponse::NoContent()).finish(),
-            Receipt::Deleted => HttpResponse::NoContent().finish(),
+            Receipt::Changed | Receipt::Deleted => HttpResponse::NoContent().finish(),
         }
     }
 
@@ -182,8 +182,9 @@ impl<'a> Call<'a> {
         if let Some(location) = tag.location.clone().filter(|_| status == StatusCode::CREATED) {
             response.insert_header((LOCATION, location));
         }
-        let body = Value::Object(projection.apply(resource, self.schema).into_map());
-        tag.on(response).content_type(SCIM_JSON).body(body.to_string())
+        let mut body = String::new();
+        projection.apply(resource, self.schema).write_json(&mut body);
+        tag.on(response).content_type(SCIM_JSON).body(body)
     }
 }
 
@@ -233,15 +234,6 @@ fn listed<'a>(values: impl Iterator<Item = &'a str>) -> Option<VersionMatch> {
     }
 }
 
-fn not_served(kind: ResourceKind) -> String {
-    format!(
-        "This tenant does not serve {}: the configuration of scim2ldap says groups = false, or its mapping has no \
-         [group] table. Switch group push and group import off in the identity provider, or ask the administrator of \
-         the bridge to switch groups on.",
-        kind.endpoint()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +262,7 @@ mod tests {
     #[test]
     fn location_and_version_go_into_headers() {
         let meta = serde_json::json!({"meta": {"location": "https://x/Users/1", "version": "W/\"7\""}});
-        let Value::Object(map) = meta else { unreachable!() };
+        let serde_json::Value::Object(map) = meta else { unreachable!() };
         let response = Tag::of(&Resource::from_map(map)).on(HttpResponse::Ok()).finish();
         assert_eq!(response.headers().get(ETAG).unwrap(), "W/\"7\"");
         assert_eq!(response.headers().get(CONTENT_LOCATION).unwrap(), "https://x/Users/1");

@@ -4,8 +4,7 @@ use super::codec::Codec;
 use super::row::{Direction, Row, When};
 use super::table::ResourceMapping;
 use super::write::{Mentions, Wanted, WriteMode};
-use crate::directory::Dialect;
-use crate::scim::Resource;
+use crate::scim::{AttributePath, Resource};
 use crate::tables::Place;
 
 /// What one row did.
@@ -24,41 +23,43 @@ pub struct Step {
 }
 
 impl ResourceMapping {
-    /// One step for each row, in the order of the table.
+    /// One step for each row, in the order of the table, then the account.
     #[must_use]
-    pub fn explain(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode, dialect: &Dialect) -> Vec<Step> {
-        let steps = self.rows.iter().enumerate().map(|(at, row)| {
+    pub fn explain(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Vec<Step> {
+        let rows = self.rows.iter().enumerate().map(|(at, row)| {
             let wanted = self.wanted(at, resource, mentions, mode);
             let refused = wanted.is_err();
             let outcome = match wanted {
-                Ok(Wanted::Untouched) => why_untouched(row, mode),
+                Ok(Wanted::Untouched) => why_untouched(row, mode, mentions),
                 Ok(Wanted::Values(values)) if values.is_empty() => "no value".to_owned(),
                 Ok(Wanted::Values(values)) => shown(row, &values, !self.shows(at, resource)),
                 Err(fault) => fault.to_string(),
             };
-            Step { place: row.place.clone(), scim: row.subject(), ldap: row.ldap.to_string(), outcome, refused }
+            let scim = row.scim.as_ref().map_or_else(|| "(computed)".to_owned(), ToString::to_string);
+            Step { place: row.place.clone(), scim, ldap: row.ldap.to_string(), outcome, refused }
         });
-        let mut steps: Vec<Step> = steps.collect();
-        if let Some((members, values)) = self.member_values(resource, mentions, dialect) {
-            steps.push(Step {
-                place: members.place.clone(),
-                scim: "members".to_owned(),
-                ldap: members.attribute.to_string(),
-                outcome: format!("{} values", values.len()),
-                refused: false,
-            });
-        }
-        steps
+        rows.chain(self.account_step(resource)).collect()
+    }
+
+    /// What `active` says; `disable` of the table carries it, unless a row does.
+    fn account_step(&self, resource: &Resource) -> Option<Step> {
+        let active = resource.get(&AttributePath::core("active"))?.as_bool()?;
+        let disable = self.disable.as_ref()?;
+        let ldap = disable.attribute().map_or_else(|| "(its place)".to_owned(), |attribute| attribute.to_string());
+        let outcome = if active { "the account is active" } else { "the account is disabled" }.to_owned();
+        Some(Step { place: self.place.clone(), scim: "active".to_owned(), ldap, outcome, refused: false })
     }
 }
 
-fn why_untouched(row: &Row, mode: WriteMode) -> String {
+fn why_untouched(row: &Row, mode: WriteMode, mentions: &Mentions) -> String {
     let why = if row.direction == Direction::FromLdap {
         "direction is from-ldap"
     } else if row.when == When::CreateOnly && !mode.creating {
         "when is create-only, and the entry exists"
     } else if row.codec == Codec::Password && !mode.password_sync {
         "password_sync is off"
+    } else if row.reference.is_some() && mentions.is_unasked() {
+        return "unknown: the directory can't be asked what the reference means".to_owned();
     } else if row.reference.is_some() {
         "nothing in the directory is meant by the reference"
     } else {
@@ -74,7 +75,7 @@ fn shown(row: &Row, values: &[Vec<u8>], made_up: bool) -> String {
     let mut text =
         values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(" | ");
     if made_up && row.value.is_none() && row.scim.is_some() {
-        text.push_str(if row.default.is_some() { "   (default)" } else { "   (fallback)" });
+        text.push_str(if row.default.is_some() { " (default)" } else { " (fallback)" });
     }
     text
 }

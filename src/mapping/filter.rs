@@ -7,6 +7,8 @@
 mod answers;
 mod carried;
 
+use std::collections::HashMap;
+
 use answers::{Answer, Answers};
 
 use super::codec::Codec;
@@ -48,6 +50,8 @@ impl Compiled {
 pub struct Terms<'a> {
     /// Which entries the filter's references mean, from [`ResourceMapping::filter_mentions`].
     pub mentions: &'a Mentions,
+    /// What the directory holds for the members, from [`ResourceMapping::filter_members`].
+    pub members: &'a HashMap<String, Vec<u8>>,
     /// The server's schema, if it was read: it says which comparisons an attribute can answer.
     pub schema: Option<&'a SchemaView>,
     /// The kind of server.
@@ -58,6 +62,24 @@ pub struct Terms<'a> {
 }
 
 impl ResourceMapping {
+    /// The ids of members that `filter` asks for (`members.value eq "…"`), which must be looked up before it can be
+    /// compiled.
+    #[must_use]
+    pub fn filter_members(&self, filter: &Filter) -> Vec<String> {
+        if self.members.is_none() {
+            return Vec::new();
+        }
+        match filter {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().flat_map(|part| self.filter_members(part)).collect(),
+            Filter::Not(inner) => self.filter_members(inner),
+            Filter::Compare { path, value: Literal::String(text), .. } if is_member(path) => vec![text.clone()],
+            Filter::Complex { path, filter } if is_member(path) => {
+                element_value(filter).map(ToOwned::to_owned).into_iter().collect()
+            }
+            Filter::Compare { .. } | Filter::Complex { .. } | Filter::Present(_) => Vec::new(),
+        }
+    }
+
     /// The references in `filter` (`manager.value eq "…"`) that must be looked up before it can be compiled.
     #[must_use]
     pub fn filter_mentions(&self, filter: &Filter) -> Vec<Mention> {
@@ -67,22 +89,14 @@ impl ResourceMapping {
             }
             Filter::Not(inner) => self.filter_mentions(inner),
             Filter::Compare { path, value: Literal::String(text), .. } => {
-                self.reference_rows(path).filter_map(|row| mention(row, text)).chain(self.member(path, text)).collect()
+                self.reference_rows(path).filter_map(|row| mention(row, text)).collect()
             }
-            Filter::Complex { path, filter } => match element_value(filter) {
-                Some(text) => self.member(path, text).into_iter().collect(),
-                None => Vec::new(),
-            },
-            Filter::Compare { .. } | Filter::Present(_) => Vec::new(),
+            Filter::Compare { .. } | Filter::Complex { .. } | Filter::Present(_) => Vec::new(),
         }
     }
 
     fn reference_rows<'a>(&'a self, path: &'a AttributePath) -> impl Iterator<Item = &'a Row> {
         self.reading_rows(path).filter(|row| row.reference.is_some())
-    }
-
-    fn member(&self, path: &AttributePath, text: &str) -> Option<Mention> {
-        (self.members.is_some() && is_member(path)).then(|| Mention::member(text))
     }
 
     /// `filter` for the directory. A filter on an attribute that the table does not serve is a fault that says so: an
@@ -179,8 +193,8 @@ impl ResourceMapping {
         let (Some(members), Comparison::Eq, Literal::String(text)) = (&self.members, op, value) else {
             return Compiled::everything();
         };
-        match terms.mentions.get(&Mention::member(text)) {
-            Some(dn) => Compiled::exact(LdapFilter::Equal(members.attribute.clone(), dn.as_str().as_bytes().to_vec())),
+        match terms.members.get(text) {
+            Some(value) => Compiled::exact(LdapFilter::Equal(members.attribute.clone(), value.clone())),
             None => Compiled::nothing(),
         }
     }
@@ -290,14 +304,6 @@ impl ResourceMapping {
     }
 }
 
-impl Mention {
-    /// A member of a group, named by its id.
-    #[must_use]
-    pub fn member(id: &str) -> Self {
-        Self { to: None, by: vec![super::row::ReferenceKey::Id], text: id.to_owned() }
-    }
-}
-
 fn is_member(path: &AttributePath) -> bool {
     path.schema.is_none() && path.attribute == "members" && path.sub.as_deref().is_none_or(|sub| sub == "value")
 }
@@ -320,7 +326,7 @@ fn has_selector(row: &Row) -> bool {
 
 fn mention(row: &Row, text: &str) -> Option<Mention> {
     let reference = row.reference.as_ref()?;
-    Some(Mention { to: Some(reference.to), by: reference.by.clone(), text: text.to_owned() })
+    Some(Mention { to: reference.to, by: reference.by.clone(), text: text.to_owned() })
 }
 
 fn negated(compiled: Compiled) -> Compiled {

@@ -18,13 +18,15 @@ pub mod table;
 pub mod template;
 mod write;
 
+pub use crate::directory::IdForm;
 pub use codec::Codec;
 pub use explain::Step;
 pub use filter::{Compiled, Terms};
 pub use lookup::Lookup;
+pub use members::{MemberChange, MemberDelta};
 pub use plan::{NewEntry, Rename, Update, Wish};
 pub use read::{NoId, Pointer, Reading, Referenced};
 pub use row::{Case, Direction, Reference, ReferenceKey, Row, RowPath, When};
-pub use table::{Base, Delete, Disable, IdAttribute, Mapping, Members, ResourceMapping, Unique};
+pub use table::{Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique};
 pub use template::{Template, TemplateFault};
 pub use write::{Mention, Mentions, WriteMode};

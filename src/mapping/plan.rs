@@ -7,7 +7,7 @@ use super::row::{Direction, Row, When};
 use super::table::ResourceMapping;
 use super::write::{Mentions, Wanted, WriteMode};
 use crate::directory::ldif::Ldif;
-use crate::directory::{AttributeName, Change, Dialect, Dn, Entry, Modification, Rdn};
+use crate::directory::{AttributeName, Change, Dn, Entry, Modification, Rdn};
 use crate::scim::{AttributePath, Fault, FaultKind, Resource};
 
 /// A new entry.
@@ -15,7 +15,7 @@ use crate::scim::{AttributePath, Fault, FaultKind, Resource};
 pub struct NewEntry {
     /// Where it goes.
     pub dn: Dn,
-    /// All its attributes, the naming attribute included.
+    /// All its attributes, the naming attribute included; not the members of a group.
     pub attributes: Vec<(AttributeName, Vec<Vec<u8>>)>,
 }
 
@@ -50,8 +50,6 @@ pub struct Wish<'a> {
     pub mentions: &'a Mentions,
     /// What may be carried over.
     pub mode: WriteMode,
-    /// The kind of server.
-    pub dialect: &'a Dialect,
 }
 
 impl Update {
@@ -85,13 +83,7 @@ impl Update {
 
 impl ResourceMapping {
     /// The entry that `resource` becomes when it is created.
-    pub fn plan_create(
-        &self,
-        resource: &Resource,
-        mentions: &Mentions,
-        mode: WriteMode,
-        dialect: &Dialect,
-    ) -> Result<NewEntry, Fault> {
+    pub fn plan_create(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Result<NewEntry, Fault> {
         let classes = self.object_class.iter().map(|class| class.as_bytes().to_vec()).collect();
         let mut attributes = vec![(AttributeName::literal("objectClass"), classes)];
         for at in 0..self.rows.len() {
@@ -100,9 +92,6 @@ impl ResourceMapping {
             {
                 merge(&mut attributes, &row.ldap, values);
             }
-        }
-        if let Some((members, values)) = self.member_values(resource, mentions, dialect) {
-            attributes.push((members.attribute.clone(), values));
         }
         let active = wants_active(resource).unwrap_or(true);
         match &self.disable {
@@ -138,7 +127,6 @@ impl ResourceMapping {
                 None => update.modifications.extend(diff(row, entry, wanted)),
             }
         }
-        update.modifications.extend(self.plan_members(entry, wish.after, wish.mentions, wish.dialect));
         let account = self.plan_account(entry, wish.after)?;
         update.modifications.extend(account.modifications);
         update.rename = match (rdn, account.parent) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::row::{Direction, Row, RowPath};
 use super::select;
-use super::table::ResourceMapping;
+use super::table::{GroupsOf, ResourceMapping};
 use crate::directory::{AttributeName, Dialect, Dn, Entry};
 use crate::mapping::codec::Codec;
 use crate::scim::{AttributePath, Projection, Resource, ResourceKind};
@@ -27,7 +27,7 @@ pub struct Reading {
 /// A DN inside an entry that becomes a reference to another resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
-    /// The complex attribute that takes the reference: `manager`, `members`.
+    /// The complex attribute that takes the reference: `manager`, `groups`.
     pub path: AttributePath,
     /// What the DN should point at; `None`: whatever it is.
     pub to: Option<ResourceKind>,
@@ -35,6 +35,14 @@ pub struct Pointer {
     pub dn: Dn,
     /// Whether the attribute holds a list of references.
     pub multi: bool,
+}
+
+impl Pointer {
+    /// A group that a user is a member of.
+    #[must_use]
+    pub fn group(dn: Dn) -> Self {
+        Self { path: AttributePath::core("groups"), to: Some(ResourceKind::Group), dn, multi: true }
+    }
 }
 
 /// What a pointer turned out to point at.
@@ -70,6 +78,11 @@ impl ResourceMapping {
         {
             names.push(members.attribute.clone());
         }
+        if let GroupsOf::Attribute(attribute) = &self.groups
+            && projection.wants(&AttributePath::core("groups"))
+        {
+            names.push(attribute.clone());
+        }
         names.sort();
         names.dedup();
         names
@@ -90,7 +103,7 @@ impl ResourceMapping {
                 read_row(row, entry, &mut resource, &mut pointers);
             }
         }
-        self.members_of(entry, &mut resource, &mut pointers);
+        self.groups_of(entry, &mut pointers);
         if let Some(disable) = &self.disable {
             resource.set(&AttributePath::core("active"), Value::Bool(disable.is_active(entry)));
         }
@@ -99,16 +112,10 @@ impl ResourceMapping {
         Ok(Reading { id, dn: entry.dn.clone(), resource, pointers })
     }
 
-    fn members_of(&self, entry: &Entry, resource: &mut Resource, pointers: &mut Vec<Pointer>) {
-        let Some(members) = &self.members else { return };
-        let path = AttributePath::core("members");
-        resource.set(&path, Value::Array(Vec::new()));
-        for value in entry.values(&members.attribute) {
-            let dn = std::str::from_utf8(value).ok().and_then(|text| Dn::parse(text).ok());
-            if let Some(dn) = dn.filter(|dn| !dn.is_root()) {
-                pointers.push(Pointer { path: path.clone(), to: None, dn, multi: true });
-            }
-        }
+    fn groups_of(&self, entry: &Entry, pointers: &mut Vec<Pointer>) {
+        let GroupsOf::Attribute(attribute) = &self.groups else { return };
+        let dns = entry.texts(attribute).filter_map(|text| Dn::parse(text).ok());
+        pointers.extend(dns.map(Pointer::group));
     }
 
     fn stamp(&self, entry: &Entry, dialect: &Dialect, resource: &mut Resource) {
@@ -202,10 +209,15 @@ fn mark_primary(mapping: &ResourceMapping, resource: &mut Resource) {
 }
 
 impl Reading {
-    /// Completes the resource: pointers become references, those to nothing that is known are left out, and
-    /// `meta.location` and `meta.version` are set.
+    /// Completes the resource: pointers become references, those to nothing that is known are left out; `members` is
+    /// the JSON text of a group's members; `meta.location` and `meta.version` are set.
     #[must_use]
-    pub fn finish(mut self, location: String, known: &dyn Fn(&Pointer) -> Option<Referenced>) -> Resource {
+    pub fn finish(
+        mut self,
+        location: String,
+        known: &dyn Fn(&Pointer) -> Option<Referenced>,
+        members: Option<String>,
+    ) -> Resource {
         let mut lists: Vec<(AttributePath, Vec<Value>)> = Vec::new();
         for pointer in &self.pointers {
             let Some(referenced) = known(pointer) else { continue };
@@ -214,12 +226,15 @@ impl Reading {
                 continue;
             }
             match lists.iter_mut().find(|(path, _)| *path == pointer.path) {
-                Some((_, list)) => list.push(element(&referenced)),
-                None => lists.push((pointer.path.clone(), vec![element(&referenced)])),
+                Some((_, list)) => list.push(group_of_user(&referenced)),
+                None => lists.push((pointer.path.clone(), vec![group_of_user(&referenced)])),
             }
         }
         for (path, list) in lists {
             self.resource.set(&path, Value::Array(list));
+        }
+        if let Some(members) = members {
+            self.resource.set_members_text(members);
         }
         let version = version(&self.resource);
         if let Some(Value::Object(meta)) = self.resource.as_map_mut().get_mut("meta") {
@@ -227,6 +242,25 @@ impl Reading {
             meta.insert("version".to_owned(), Value::from(version));
         }
         self.resource
+    }
+}
+
+impl Referenced {
+    /// Appends an element of `members` (RFC 7643 section 4.2) as JSON.
+    pub fn write_member(&self, out: &mut String) {
+        let quoted = |text: &str| Value::from(text).to_string();
+        out.push_str("{\"value\":");
+        out.push_str(&quoted(&self.id));
+        out.push_str(",\"$ref\":");
+        out.push_str(&quoted(&self.location));
+        out.push_str(",\"type\":\"");
+        out.push_str(self.kind.name());
+        out.push('"');
+        if let Some(display) = &self.display {
+            out.push_str(",\"display\":");
+            out.push_str(&quoted(display));
+        }
+        out.push('}');
     }
 }
 
@@ -239,9 +273,9 @@ fn single(referenced: &Referenced) -> Value {
     value
 }
 
-/// An element of `members` (RFC 7643 section 4.2).
-fn element(referenced: &Referenced) -> Value {
-    let mut value = json!({ "value": referenced.id, "$ref": referenced.location, "type": referenced.kind.name() });
+/// An element of a user's `groups` (RFC 7643 section 4.1.2).
+fn group_of_user(referenced: &Referenced) -> Value {
+    let mut value = json!({ "value": referenced.id, "$ref": referenced.location, "type": "direct" });
     if let (Some(display), Value::Object(map)) = (&referenced.display, &mut value) {
         map.insert("display".to_owned(), Value::from(display.as_str()));
     }
@@ -256,5 +290,6 @@ fn version(resource: &Resource) -> String {
         key.hash(&mut hasher);
         value.hash(&mut hasher);
     }
+    resource.members_text().hash(&mut hasher);
     format!("W/\"{:016x}\"", hasher.finish())
 }

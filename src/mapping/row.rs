@@ -4,6 +4,8 @@ mod checks;
 mod path;
 mod read;
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::codec::Codec;
@@ -84,6 +86,20 @@ pub struct RowPath {
     pub selectors: Vec<Vec<(String, Literal)>>,
     /// The attribute holds a list of elements.
     pub multi_valued: bool,
+}
+
+impl fmt::Display for RowPath {
+    /// As a table writes it: `emails[type eq "work" or primary eq true].value`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.selectors.is_empty() {
+            return write!(formatter, "{}", self.path);
+        }
+        let one = |(name, value): &(String, Literal)| format!("{name} eq {value}");
+        let every = |all: &Vec<(String, Literal)>| all.iter().map(one).collect::<Vec<_>>().join(" and ");
+        let whole = AttributePath { sub: None, ..self.path.clone() };
+        write!(formatter, "{whole}[{}]", self.selectors.iter().map(every).collect::<Vec<_>>().join(" or "))?;
+        self.path.sub.as_ref().map_or(Ok(()), |sub| write!(formatter, ".{sub}"))
+    }
 }
 
 /// Which way values go.

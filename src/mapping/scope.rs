@@ -67,16 +67,17 @@ impl ResourceMapping {
         if filters.len() > 1 { Some(Filter::Or(filters)) } else { filters.pop() }
     }
 
-    /// The LDAP attributes that say how a resource is called in a reference to it, best first.
+    /// The LDAP attributes that say how a resource is called in a reference to it, best first: those of `displayName`,
+    /// as RFC 7643 section 4.3 wants it for managers, or where the table has no such row those of the unique name.
     #[must_use]
     pub fn display_attributes(&self) -> Vec<AttributeName> {
-        let mut names = Vec::new();
-        for wanted in ["displayName", self.unique_name()] {
-            let path = AttributePath::core(wanted);
+        let carrying = |name: &str| {
+            let path = AttributePath::core(name);
             let rows = self.rows.iter().filter(|row| row.direction != Direction::ToLdap && row.fallback.is_none());
             let rows = rows.filter(|row| row.scim.as_ref().is_some_and(|own| own.path == path));
-            names.extend(rows.map(|row| row.ldap.clone()));
-        }
-        names
+            rows.map(|row| row.ldap.clone()).collect::<Vec<_>>()
+        };
+        let names = carrying("displayName");
+        if names.is_empty() { carrying(self.unique_name()) } else { names }
     }
 }

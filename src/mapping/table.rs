@@ -2,6 +2,7 @@
 
 mod check;
 mod read;
+mod served;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,8 @@ pub struct ResourceMapping {
     pub delete: Delete,
     /// Where a group keeps its members.
     pub members: Option<Members>,
+    /// Where the groups of a user are read from.
+    pub groups: GroupsOf,
     /// What proves that a name is not taken.
     pub unique: Unique,
     /// The attributes.
@@ -153,13 +156,37 @@ pub enum Delete {
 /// Where a group keeps its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members {
-    /// The attribute, which holds DNs.
+    /// The attribute.
     pub attribute: AttributeName,
+    /// What its values are.
+    pub holds: MemberValue,
+    /// The value that stands for nobody in a group that must not be empty: the empty DN, or an entry's.
+    pub placeholder: String,
     /// Where entries that can be members stand: below the bases of users and groups. Other values of the attribute
     /// belong to somebody else.
     pub within: Vec<Dn>,
     /// Where the table says so.
     pub place: Place,
+}
+
+/// What the values of a member attribute are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberValue {
+    /// The DN of the member, a user or a group (`member`, `uniqueMember`).
+    Dn,
+    /// The value that this attribute of the member has, a user always (`memberUid` holds `uid`).
+    Name(AttributeName),
+}
+
+/// Where a user's groups are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupsOf {
+    /// An attribute of the user that the server keeps: `memberOf`.
+    Attribute(AttributeName),
+    /// A search for the groups that list the user, one more for each user that is read.
+    Search,
+    /// They are not shown.
+    None,
 }
 
 /// What proves that no other entry has the same `userName` (a group: `displayName`).
@@ -186,6 +213,10 @@ impl Mapping {
             within.extend(group.search_bases());
             if let Some(members) = &mut group.members {
                 members.within = within;
+                // No server keeps memberOf for names; only a search finds the groups then.
+                if members.holds != MemberValue::Dn && self.user.groups != GroupsOf::None {
+                    self.user.groups = GroupsOf::Search;
+                }
             }
         }
         self

@@ -24,8 +24,8 @@ pub(super) enum Wanted {
 /// Something a resource refers to, in the client's words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mention {
-    /// What is referred to; `None` where users and groups are both possible (`members`).
-    pub to: Option<ResourceKind>,
+    /// What is referred to.
+    pub to: ResourceKind,
     /// How the words are to be understood, tried in this order.
     pub by: Vec<ReferenceKey>,
     /// The client's words: an id, a userName, an address.
@@ -34,18 +34,33 @@ pub struct Mention {
 
 /// Which entry each mention means. A mention that is missing here means nothing the directory has.
 #[derive(Debug, Clone, Default)]
-pub struct Mentions(HashMap<Mention, Dn>);
+pub struct Mentions {
+    known: HashMap<Mention, Dn>,
+    unasked: bool,
+}
 
 impl Mentions {
+    /// Nobody knows what any mention means, because the directory could not be asked.
+    #[must_use]
+    pub fn unasked() -> Self {
+        Self { known: HashMap::new(), unasked: true }
+    }
+
+    /// Whether the directory could not be asked.
+    #[must_use]
+    pub const fn is_unasked(&self) -> bool {
+        self.unasked
+    }
+
     /// Notes that `mention` means the entry `dn`.
     pub fn insert(&mut self, mention: Mention, dn: Dn) {
-        self.0.insert(mention, dn);
+        self.known.insert(mention, dn);
     }
 
     /// The entry that `mention` means.
     #[must_use]
     pub fn get(&self, mention: &Mention) -> Option<&Dn> {
-        self.0.get(mention)
+        self.known.get(mention)
     }
 }
 
@@ -62,7 +77,7 @@ impl ResourceMapping {
     /// Everything `resource` refers to and that must be looked up before it can be written.
     #[must_use]
     pub fn mentions(&self, resource: &Resource) -> Vec<Mention> {
-        let mut found = self.listed_members(resource);
+        let mut found: Vec<Mention> = Vec::new();
         for (at, row) in self.rows.iter().enumerate() {
             if row.reference.is_some() && row.direction != Direction::FromLdap {
                 found.extend(self.row_mentions(at, row, resource));
@@ -76,7 +91,7 @@ impl ResourceMapping {
         select::select(row, path, resource, self.takes_untyped(at))
             .into_iter()
             .filter_map(Value::as_str)
-            .map(|text| Mention { to: Some(reference.to), by: reference.by.clone(), text: text.to_owned() })
+            .map(|text| Mention { to: reference.to, by: reference.by.clone(), text: text.to_owned() })
             .collect()
     }
 

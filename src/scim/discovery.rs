@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fault::FaultKind;
+use super::resource::Resource;
 use super::schema::{ResourceKind, ResourceSchema};
 use super::standard::{self, RESOURCE_TYPE_URN, SERVICE_PROVIDER_CONFIG_URN};
 
@@ -170,15 +171,33 @@ pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) ->
     ]))
 }
 
-/// Adds the cursors of the neighbouring pages to a `ListResponse` (RFC 9865 section 2).
+/// A `ListResponse` of one page of resources as JSON text: groups can be too large to be copied. `next` and `previous` are
+/// the cursors of the neighbouring pages, where there are any (RFC 9865 section 2).
 #[must_use]
-pub fn with_cursors(mut list: Value, next: Option<String>, previous: Option<String>) -> Value {
+pub fn page(
+    resources: &[Resource],
+    total: usize,
+    start_index: usize,
+    next: Option<String>,
+    previous: Option<String>,
+) -> String {
+    let Value::Object(mut envelope) = list_response(Vec::new(), total, start_index) else { return String::new() };
+    envelope.shift_remove("Resources");
+    envelope.insert("itemsPerPage".to_owned(), resources.len().into());
     for (name, cursor) in [("nextCursor", next), ("previousCursor", previous)] {
-        if let (Value::Object(members), Some(cursor)) = (&mut list, cursor) {
-            members.insert(name.to_owned(), cursor.into());
-        }
+        envelope.extend(cursor.map(|cursor| (name.to_owned(), cursor.into())));
     }
-    list
+    let mut text = Value::Object(envelope).to_string();
+    text.pop();
+    text.push_str(",\"Resources\":[");
+    for (at, resource) in resources.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        resource.write_json(&mut text);
+    }
+    text.push_str("]}");
+    text
 }
 
 /// The body of an error (RFC 7644 section 3.12), whose status is a text.
@@ -291,8 +310,11 @@ mod tests {
 
     #[test]
     fn a_list_names_only_the_neighbours_that_there_are() {
-        let list = with_cursors(list_response(Vec::new(), 0, 1), Some("n".into()), None);
-        assert_eq!((list.get("nextCursor"), list.get("previousCursor")), (Some(&json!("n")), None));
+        let list = |next, previous| serde_json::from_str::<Value>(&page(&[], 7, 3, next, previous)).unwrap();
+        let first = list(Some("n".to_owned()), None);
+        assert_eq!((first.get("nextCursor"), first.get("previousCursor")), (Some(&json!("n")), None));
+        assert_eq!(list(None, Some("p".to_owned()))["previousCursor"], "p");
+        assert_eq!(list(None, None), list_response(Vec::new(), 7, 3));
     }
 
     #[test]

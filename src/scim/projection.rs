@@ -59,7 +59,16 @@ impl Projection {
 
     /// The resource with what the answer shows.
     #[must_use]
-    pub fn apply(&self, resource: Resource, schema: &ResourceSchema) -> Resource {
+    pub fn apply(&self, mut resource: Resource, schema: &ResourceSchema) -> Resource {
+        let members = AttributePath::core("members");
+        let mut members_text = None;
+        if !self.wants(&members) {
+            resource.take_members_text();
+        } else if self.shows_all_of(&members) {
+            members_text = resource.take_members_text();
+        } else {
+            resource.unfold_members();
+        }
         let mut shown = Map::new();
         for (key, value) in resource.into_map() {
             let extension = if key.contains(':') { schema.namespace(&key) } else { None };
@@ -78,7 +87,17 @@ impl Projection {
                 }
             }
         }
-        Resource::from_map(shown)
+        let mut shown = Resource::from_map(shown);
+        if let Some(text) = members_text {
+            shown.set_members_text(text);
+        }
+        shown
+    }
+
+    /// Whether `path` is shown with everything in it.
+    fn shows_all_of(&self, path: &AttributePath) -> bool {
+        self.attributes.as_ref().is_none_or(|list| cover(list, path) == Cover::Whole)
+            && cover(&self.excluded, path) == Cover::Nothing
     }
 
     fn show_block(&self, block: Map<String, Value>, extension: &Schema) -> Map<String, Value> {

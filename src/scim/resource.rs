@@ -9,9 +9,14 @@ pub(super) mod elements;
 pub(super) mod intake;
 
 /// The attributes of a resource in canonical spelling; those of an extension stand under its URN.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Resource(Map<String, Value>);
+///
+/// The members of a group can be many; in what is read from the directory they stand apart, as the JSON text that an
+/// answer holds ([`Resource::set_members_text`]), because a tree of a hundred thousand of them costs ten times as much.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resource {
+    map: Map<String, Value>,
+    members: Option<String>,
+}
 
 impl Resource {
     /// A resource without attributes.
@@ -23,24 +28,62 @@ impl Resource {
     /// A resource from attributes that are known to be valid and in canonical spelling.
     #[must_use]
     pub const fn from_map(map: Map<String, Value>) -> Self {
-        Self(map)
+        Self { map, members: None }
     }
 
     /// The attributes.
     #[must_use]
     pub const fn as_map(&self) -> &Map<String, Value> {
-        &self.0
+        &self.map
     }
 
     /// The attributes, to be changed with care.
     pub const fn as_map_mut(&mut self) -> &mut Map<String, Value> {
-        &mut self.0
+        &mut self.map
     }
 
     /// The attributes, taken out.
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
-        self.0
+        self.map
+    }
+
+    /// Sets `members` to a JSON array that is already text.
+    pub fn set_members_text(&mut self, array: String) {
+        self.members = Some(array);
+    }
+
+    /// `members` as JSON text, where they stand apart.
+    #[must_use]
+    pub fn members_text(&self) -> Option<&str> {
+        self.members.as_deref()
+    }
+
+    /// Takes `members` out where they stand apart.
+    pub fn take_members_text(&mut self) -> Option<String> {
+        self.members.take()
+    }
+
+    /// Puts members that stand apart back among the other attributes, to be compared or filtered.
+    pub fn unfold_members(&mut self) {
+        if let Some(Ok(members)) = self.members.take().map(|text| serde_json::from_str(&text)) {
+            self.map.insert("members".to_owned(), members);
+        }
+    }
+
+    /// Appends the resource as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        let Ok(text) = serde_json::to_string(&self.map) else { return };
+        let Some(members) = &self.members else {
+            out.push_str(&text);
+            return;
+        };
+        out.reserve(text.len() + members.len() + 12);
+        out.push_str(text.strip_suffix('}').unwrap_or_default());
+        out.push_str(if self.map.is_empty() { "" } else { "," });
+        out.push_str("\"members\":");
+        out.push_str(members);
+        out.push('}');
     }
 
     /// The value that a canonical path names. None for a sub-attribute of a multi-valued attribute: see
@@ -110,12 +153,12 @@ impl Resource {
     /// Removes what a canonical path names, and what is empty without it.
     pub fn remove(&mut self, path: &AttributePath) {
         match &path.schema {
-            None => remove_from(&mut self.0, path),
+            None => remove_from(&mut self.map, path),
             Some(urn) => {
-                if let Some(block) = self.0.get_mut(urn).and_then(Value::as_object_mut) {
+                if let Some(block) = self.map.get_mut(urn).and_then(Value::as_object_mut) {
                     remove_from(block, path);
                     if block.is_empty() {
-                        self.0.shift_remove(urn);
+                        self.map.shift_remove(urn);
                     }
                 }
             }
@@ -124,30 +167,30 @@ impl Resource {
 
     /// Writes down in `schemas` which schemas the resource makes use of (RFC 7643 section 3).
     pub fn set_schemas(&mut self, schema: &ResourceSchema) {
-        let used = schema.extensions.iter().map(|it| &it.id).filter(|id| self.0.contains_key(id.as_str()));
+        let used = schema.extensions.iter().map(|it| &it.id).filter(|id| self.map.contains_key(id.as_str()));
         let urns = std::iter::once(&schema.core.id).chain(used).map(|id| Value::from(id.as_str())).collect();
         // First, where people look for it.
-        self.0.shift_insert(0, "schemas".to_owned(), urns);
+        self.map.shift_insert(0, "schemas".to_owned(), urns);
     }
 
     fn top(&self, path: &AttributePath) -> Option<&Value> {
         match &path.schema {
-            None => self.0.get(&path.attribute),
-            Some(urn) => self.0.get(urn)?.as_object()?.get(&path.attribute),
+            None => self.map.get(&path.attribute),
+            Some(urn) => self.map.get(urn)?.as_object()?.get(&path.attribute),
         }
     }
 
     pub(super) fn top_mut(&mut self, path: &AttributePath) -> Option<&mut Value> {
         match &path.schema {
-            None => self.0.get_mut(&path.attribute),
-            Some(urn) => self.0.get_mut(urn)?.as_object_mut()?.get_mut(&path.attribute),
+            None => self.map.get_mut(&path.attribute),
+            Some(urn) => self.map.get_mut(urn)?.as_object_mut()?.get_mut(&path.attribute),
         }
     }
 
     /// The attributes under a URN, which are created where there are none.
     fn block(&mut self, urn: Option<&str>) -> Option<&mut Map<String, Value>> {
-        let Some(urn) = urn else { return Some(&mut self.0) };
-        let block = self.0.entry(urn).or_insert(Value::Null);
+        let Some(urn) = urn else { return Some(&mut self.map) };
+        let block = self.map.entry(urn).or_insert(Value::Null);
         if !block.is_object() {
             *block = Value::Object(Map::new());
         }

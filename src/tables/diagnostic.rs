@@ -227,6 +227,18 @@ pub struct Findings {
     all: RefCell<Vec<Diagnostic>>,
     /// Files and lines that aren't TOML: what else seems wrong there is a consequence.
     broken: RefCell<Vec<(Arc<str>, usize)>>,
+    warnings: RefCell<Vec<Warning>>,
+}
+
+/// Something that works but is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Where it stands.
+    pub place: Place,
+    /// What is not as it should be.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
 }
 
 impl Findings {
@@ -266,6 +278,16 @@ impl Findings {
     #[must_use]
     pub fn is_broken(&self, origin: &Origin) -> bool {
         self.broken.borrow().iter().any(|(file, _)| **file == *origin.name())
+    }
+
+    /// Notes that what stands at `spot` works but is not as it should be.
+    pub fn warn(&self, spot: &Spot, message: impl Into<String>, help: impl Into<String>) {
+        self.warnings.borrow_mut().push(Warning { place: spot.place(), message: message.into(), help: help.into() });
+    }
+
+    /// The warnings so far; they are handed over once.
+    pub fn take_warnings(&self) -> Vec<Warning> {
+        self.warnings.take()
     }
 
     /// Takes over what an inner reading found.

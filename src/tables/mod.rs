@@ -14,7 +14,7 @@ pub mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Findings, Origin, Place, Source, Spot, Variable};
+pub use diagnostic::{Diagnostic, Diagnostics, Findings, Origin, Place, Source, Spot, Variable, Warning};
 pub use document::{Key, Node, Table, Value};
 pub use readable::{Located, Readable};
 pub use reader::TableReader;

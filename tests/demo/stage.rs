@@ -1,16 +1,17 @@
 //! Where the story is played: every request, its answer, and what it changed in the directory.
 
-use super::harness::{Answer, Attributes, Raw, Scim};
+use super::harness::{Answer, Attributes, Raw, SUFFIX, Scim};
 use super::paint::Paint;
+use super::text;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ok, or what was not as it should be.
 pub type Outcome<T = ()> = Result<T, String>;
 
-/// How wide a line may get.
-const WIDTH: usize = 116;
+/// Where the lines below a request begin.
+const MARGIN: &str = "      ";
 /// Operational attributes that would only be noise: clocks, counters, and what stands in the DN.
 const SILENT: [&str; 9] = [
     "createTimestamp",
@@ -24,25 +25,27 @@ const SILENT: [&str; 9] = [
     "subschemaSubentry",
 ];
 
-/// The entries below the people's branch, by entryUUID: an entry that moves is still the same.
+/// The people's entries by their entryUUID: one that moves is still the same.
 type Entries = BTreeMap<String, (String, Attributes)>;
 
 /// A client on one side of the bridge, a look into the directory on the other.
 pub struct Stage {
     scim: Scim,
     raw: Raw,
-    base: String,
     paint: Paint,
     steps: usize,
     entries: Entries,
+    /// What the last request changed: names of attributes, and "dn".
+    touched: BTreeSet<String>,
     /// The last answer for each path.
     seen: BTreeMap<String, Value>,
 }
 
 impl Stage {
     /// An empty stage.
-    pub fn new(scim: Scim, raw: Raw, base: String, paint: Paint) -> Self {
-        Self { scim, raw, base, paint, steps: 0, entries: Entries::new(), seen: BTreeMap::new() }
+    pub fn new(scim: Scim, raw: Raw, paint: Paint) -> Self {
+        let (entries, touched, seen) = Default::default();
+        Self { scim, raw, paint, steps: 0, entries, touched, seen }
     }
 
     /// How many requests have been made.
@@ -56,39 +59,52 @@ impl Stage {
     }
 
     /// GET.
-    pub async fn get(&mut self, path: &str, status: u16) -> Outcome<Value> {
-        self.step(Method::GET, path, path, None, status).await
+    pub async fn get(&mut self, path: &str) -> Outcome<Value> {
+        self.step(Method::GET, path, path, None, 200).await?;
+        self.touched(&[])?;
+        Ok(self.seen[path].clone())
     }
 
     /// Okta's look-up of a user by name, which has to find `number`.
     pub async fn find_user(&mut self, name: &str, number: u64) -> Outcome {
         let filter = format!("userName eq \"{name}\"");
         let encoded: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
-        let (path, shown) =
-            (format!("/Users?filter={encoded}&startIndex=1&count=100"), format!("/Users?filter={filter}"));
-        let found = self.step(Method::GET, &path, &shown, None, 200).await?;
+        let shown = format!("/Users?filter={filter}&startIndex=1&count=100");
+        let found = self
+            .step(Method::GET, &format!("/Users?filter={encoded}&startIndex=1&count=100"), &shown, None, 200)
+            .await?;
+        self.touched(&[])?;
         if found["totalResults"] == number { Ok(()) } else { Err(format!("{number} expected, got {found:#}")) }
     }
 
     /// POST.
-    pub async fn post(&mut self, path: &str, body: &Value, status: u16) -> Outcome<Value> {
-        self.step(Method::POST, path, path, Some(body), status).await
+    pub async fn post(&mut self, path: &str, body: &Value) -> Outcome<Value> {
+        self.step(Method::POST, path, path, Some(body), 201).await
     }
 
     /// PUT of a resource as it was read, with changes.
-    pub async fn put(&mut self, path: &str, body: &Value, status: u16) -> Outcome<Value> {
-        self.step(Method::PUT, path, path, Some(body), status).await
+    pub async fn put(&mut self, path: &str, body: &Value) -> Outcome<Value> {
+        self.step(Method::PUT, path, path, Some(body), 200).await
     }
 
     /// PATCH.
-    pub async fn patch(&mut self, path: &str, body: &Value, status: u16) -> Outcome<Value> {
-        self.step(Method::PATCH, path, path, Some(body), status).await
+    pub async fn patch(&mut self, path: &str, body: &Value) -> Outcome<Value> {
+        self.step(Method::PATCH, path, path, Some(body), 200).await
     }
 
     /// What the last answer for `path` must have said.
     pub fn expect(&self, path: &str, pointer: &str, value: &Value) -> Outcome {
         let found = self.seen.get(path).and_then(|answer| answer.pointer(pointer));
         if found == Some(value) { Ok(()) } else { Err(format!("{path}: {pointer} should be {value}, is {found:?}")) }
+    }
+
+    /// What the last request must have changed in the directory, sorted.
+    pub fn touched(&self, names: &[&str]) -> Outcome {
+        let changed: Vec<&str> = self.touched.iter().map(String::as_str).collect();
+        if changed == names {
+            return Ok(());
+        }
+        Err(format!("Step {} should have changed {names:?} in the directory, but changed {changed:?}.", self.steps))
     }
 
     async fn step(
@@ -100,20 +116,23 @@ impl Stage {
         status: u16,
     ) -> Outcome<Value> {
         self.steps += 1;
-        println!("\n  {:>2}  {} {shown}", self.steps, self.paint.title(method.as_str()));
+        println!("\n  {:>2}  {} {}", self.steps, self.paint.title(method.as_str()), text::with_short_ids(shown));
         if let Some(body) = body {
             let known = if method == Method::PUT { self.seen.get(path) } else { None };
-            println!("      {}", self.paint.quiet(&shortened(&brief(body, known), WIDTH - 6)));
+            for line in text::wrapped(&text::brief(body, known)) {
+                println!("{MARGIN}{}", self.paint.quiet(&line));
+            }
         }
         let answer = self.scim.send(method, path, body).await;
-        println!("      {}", self.verdict(&answer, status));
+        println!("{MARGIN}{}", self.verdict(&answer, status));
         if answer.status != status {
             return Err(format!("Step {} should have been answered with {status}:\n{:#}", self.steps, answer.body));
         }
-        if answer.status == 200 {
-            self.seen.insert(path.to_owned(), answer.body.clone());
+        self.seen.insert(path.to_owned(), answer.body.clone());
+        self.look_at_directory().await;
+        if body.is_some() && self.touched.is_empty() {
+            println!("{MARGIN}{}", self.paint.quiet("the entry stays as it is"));
         }
-        self.show_changes().await;
         Ok(answer.body)
     }
 
@@ -124,78 +143,70 @@ impl Stage {
             (Value::Number(total), _) => format!("{total} found"),
             (_, Value::String(id)) => {
                 let state = if answer.body["active"] == json!(false) { "inactive" } else { "active" };
-                format!("{} is {state}, id {id}", answer.body["userName"].as_str().unwrap_or("the resource"))
+                let name = answer.body["userName"].as_str().unwrap_or("the resource");
+                format!("{name}, {state}, id {}", text::with_short_ids(id))
             }
             _ => String::new(),
         };
-        format!("{code}  {said}  {}", self.paint.quiet(&format!("{:.1} ms", answer.took.as_secs_f64() * 1000.0)))
+        let took = format!("{:.1} ms", answer.took.as_secs_f64() * 1000.0);
+        format!("{code}  {said}  {}", self.paint.quiet(&took))
     }
 
     /// Reads the directory, and prints how it differs from before.
-    async fn show_changes(&mut self) {
-        let found = self.raw.find(&format!("ou=people,{}", self.base), "(objectClass=person)").await;
+    async fn look_at_directory(&mut self) {
+        let found = self.raw.find(&format!("ou=people,{SUFFIX}"), "(objectClass=person)").await;
         let now: Entries = found.into_iter().map(|(dn, entry)| (entry["entryUUID"][0].clone(), (dn, entry))).collect();
         let before = std::mem::replace(&mut self.entries, now);
-        if before == self.entries {
-            println!("      {}", self.paint.quiet("the directory is as it was"));
-        }
-        for (id, (dn, entry)) in &self.entries {
-            match before.get(id) {
-                None => {
-                    println!("      {}", self.paint.good(&format!("+ dn: {dn}")));
-                    self.show_entry(&Attributes::new(), entry);
-                }
-                Some((old, _)) if old != dn => {
-                    println!("      {}", self.paint.bad(&format!("- dn: {old}")));
-                    println!("      {}", self.paint.good(&format!("+ dn: {dn}")));
-                    self.show_entry(&before[id].1, entry);
-                }
-                Some((_, old)) if old != entry => {
-                    println!("      {}", self.paint.note(&format!("  dn: {dn}")));
-                    self.show_entry(old, entry);
-                }
-                Some(_) => {}
+        self.touched.clear();
+        let nothing = (String::new(), Attributes::new());
+        let ids: BTreeSet<String> = before.keys().chain(self.entries.keys()).cloned().collect();
+        for id in ids {
+            let old = before.get(&id).unwrap_or(&nothing);
+            let new = self.entries.get(&id).unwrap_or(&nothing);
+            let changes = changes(old, new);
+            if changes.iter().all(|change| change.name != "dn") && !changes.is_empty() {
+                println!("{MARGIN}{}", self.paint.note(&format!("  dn: {}", new.0)));
             }
-        }
-        for (dn, _) in before.iter().filter(|(id, _)| !self.entries.contains_key(*id)).map(|(_, entry)| entry) {
-            println!("      {}", self.paint.bad(&format!("- dn: {dn}")));
-        }
-    }
-
-    fn show_entry(&self, before: &Attributes, after: &Attributes) {
-        let none = Vec::new();
-        let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-        for name in names.into_iter().filter(|name| !SILENT.contains(&name.as_str())) {
-            let (old, new) = (before.get(name).unwrap_or(&none), after.get(name).unwrap_or(&none));
-            for value in old.iter().filter(|value| !new.contains(value)) {
-                println!("      {}", self.paint.bad(&shortened(&format!("-   {name}: {value}"), WIDTH - 6)));
+            for change in &changes {
+                println!("{MARGIN}{}", change.shown(self.paint));
             }
-            for value in new.iter().filter(|value| !old.contains(value)) {
-                println!("      {}", self.paint.good(&shortened(&format!("+   {name}: {value}"), WIDTH - 6)));
-            }
+            self.touched.extend(changes.into_iter().map(|change| change.name));
         }
     }
 }
 
-/// The body without its schemas; of a resource that was read before, what differs.
-fn brief(body: &Value, known: Option<&Value>) -> String {
-    let Value::Object(body) = body else { return body.to_string() };
-    let told = |name: &str, value: &Value| match known {
-        Some(known) => known.get(name) != Some(value),
-        None => name != "schemas",
+/// One value that came or went.
+struct Change {
+    name: String,
+    value: String,
+    came: bool,
+}
+
+impl Change {
+    fn shown(&self, paint: Paint) -> String {
+        let indent = if self.name == "dn" { "" } else { "  " };
+        let Self { name, value, came } = self;
+        if *came {
+            paint.good(&format!("+ {indent}{name}: {value}"))
+        } else {
+            paint.bad(&format!("- {indent}{name}: {value}"))
+        }
+    }
+}
+
+fn changes(old: &(String, Attributes), new: &(String, Attributes)) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut note = |name: &str, old: &[String], new: &[String]| {
+        for (values, others, came) in [(old, new, false), (new, old, true)] {
+            let differing = values.iter().filter(|value| !value.is_empty() && !others.contains(value));
+            changes.extend(differing.map(|value| Change { name: name.to_owned(), value: value.clone(), came }));
+        }
     };
-    let short: Map<String, Value> = body
-        .iter()
-        .filter(|(name, value)| told(name, value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let text = Value::Object(short).to_string();
-    if known.is_some() { format!("what was read, with {text}") } else { text }
-}
-
-fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
+    note("dn", std::slice::from_ref(&old.0), std::slice::from_ref(&new.0));
+    let names: BTreeSet<&String> = old.1.keys().chain(new.1.keys()).collect();
+    for name in names.into_iter().filter(|name| !SILENT.contains(&name.as_str())) {
+        let values = |attributes: &Attributes| attributes.get(name).cloned().unwrap_or_default();
+        note(name, &values(&old.1), &values(&new.1));
     }
-    text.chars().take(width - 1).chain(['…']).collect()
+    changes
 }

@@ -33,7 +33,7 @@ impl Keeper {
     ) -> Self {
         let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         let mut shell = Command::new("sh")
-            .args(["-c", include_str!("keeper.sh"), "keeper"])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/harness/keeper.sh"))
             .arg(log)
             .arg(scratch.unwrap_or(Path::new("")))
             .arg(program)

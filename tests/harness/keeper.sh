@@ -1,7 +1,7 @@
 # Runs a server and outlives nobody: when the harness goes away, on purpose or not, its end of the pipe on standard
 # input closes, the server is ended and its scratch directory is removed.
 #
-# usage: sh -c "$(cat keeper.sh)" keeper LOG SCRATCH PROGRAM [ARGUMENT...]      (SCRATCH may be empty)
+# usage: sh keeper.sh LOG SCRATCH PROGRAM [ARGUMENT...]      (SCRATCH may be empty)
 # standard output: one line, the process id of the server
 # standard input: a line makes the keeper collect the server's exit status, and exit with it
 log=$1 scratch=$2

@@ -29,9 +29,10 @@ mod scim;
 mod slapd;
 mod tls;
 
-pub use config::{BASIC, BEARER, Config, HEADER, shipped};
+pub use config::{BASIC, BEARER, Config, HEADER, quoted, shipped};
 pub use daemon::{Daemon, field};
 pub use keeper::{Keeper, process_exists};
+pub use ports::free as ports_free;
 pub use proxy::Proxy;
 pub use raw::{Attributes, Raw, Refusal};
 pub use scim::{Answer, Credential, Scim};

@@ -85,3 +85,33 @@ pub fn okta_user(user_name: &str, given: &str, family: &str) -> Value {
 pub fn patch(operations: &Value) -> Value {
     json!({"schemas": [PATCH], "Operations": operations})
 }
+
+/// A command of the program that ended.
+pub struct Ran {
+    pub code: Option<i32>,
+    /// Standard output, with `DIR` for the folder of the configuration.
+    pub out: String,
+    /// Standard error, likewise.
+    pub err: String,
+}
+
+/// Writes the configuration to a folder of its own and runs a command of the program with it.
+pub fn run(config: &Config, arguments: &[&str]) -> Ran {
+    run_with(config, arguments, &[], "")
+}
+
+/// The same with environment variables, and something to read on standard input.
+pub fn run_with(config: &Config, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> Ran {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().expect("a scratch directory");
+    let file = config.write(folder.path());
+    let mut command = std::process::Command::new(BINARY);
+    command.args(arguments).arg("--config").arg(file).envs(environment.iter().copied());
+    let (stdin, piped) = (std::process::Stdio::piped(), std::process::Stdio::piped);
+    let mut child = command.stdin(stdin).stdout(piped()).stderr(piped()).spawn().expect("the program");
+    // Who reads nothing may be gone already.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("the program's output");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*folder.path().to_string_lossy(), "DIR");
+    Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}

@@ -8,7 +8,7 @@ use crate::directory::{Bind, Directory, Dn, Entry, Fault, FaultKind, Filter, Sch
 use crate::mapping::check::{Finding, Severity, check};
 use crate::mapping::{Base, Delete, Disable, ResourceMapping, Unique};
 use crate::scim::ResourceKind;
-use crate::tables::Place;
+use crate::tables::{Place, Warning};
 
 /// A finding, and what it is about.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ struct Known {
 
 /// Everything that is found, in the order of the configuration.
 pub(super) async fn all(config: &Config) -> Vec<Remark> {
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<Remark> = config.warnings.iter().map(warned).collect();
     let mut known = HashMap::new();
     for settings in &config.directories {
         let name = settings.settings.name.as_str();
@@ -43,6 +43,11 @@ pub(super) async fn all(config: &Config) -> Vec<Remark> {
         }
     }
     remarks
+}
+
+fn warned(Warning { place, message, help }: &Warning) -> Remark {
+    let finding = finding(Severity::Warning, place, message.clone(), help);
+    Remark { about: "configuration".to_owned(), finding }
 }
 
 /// Connects to a directory, binds, and reads its schema.

@@ -57,7 +57,13 @@ fn compiled(filter: &str) -> (String, bool) {
             mentions.insert(mention, Dn::parse("uid=boss,dc=example,dc=test").unwrap());
         }
     }
-    let terms = Terms { mentions: &mentions, schema: Some(&schema), dialect: Kind::OpenLdap.dialect(), lenient: false };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: Some(&schema),
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: false,
+    };
     let compiled = mapping.compile(&filter, terms).unwrap();
     (compiled.filter.to_string(), compiled.exact)
 }
@@ -128,7 +134,13 @@ fn a_value_that_the_row_could_never_hold_matches_nothing() {
 fn without_the_servers_schema_only_equality_is_trusted() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms = Terms { mentions: &mentions, schema: None, dialect: Kind::OpenLdap.dialect(), lenient: false };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: None,
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: false,
+    };
     let filter = |text: &str| {
         let compiled = mapping.compile(&Filter::parse(text, &mapping.schema).unwrap(), terms).unwrap();
         (compiled.filter.to_string(), compiled.exact)
@@ -141,7 +153,13 @@ fn without_the_servers_schema_only_equality_is_trusted() {
 fn asked_together_with_other_kinds_what_no_row_carries_has_no_value() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms = Terms { mentions: &mentions, schema: None, dialect: Kind::OpenLdap.dialect(), lenient: true };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: None,
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: true,
+    };
     for (scim, ldap) in [
         (r#"nickName eq "x""#, "(!(objectClass=*))"),
         (r#"nickName ne "x""#, "(objectClass=*)"),
@@ -173,7 +191,13 @@ fn the_kind_of_resource_needs_no_look_at_any_entry() {
 fn an_attribute_that_no_row_carries_is_refused_with_what_there_is() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms = Terms { mentions: &mentions, schema: None, dialect: Kind::OpenLdap.dialect(), lenient: false };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: None,
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: false,
+    };
     let filter = Filter::parse(r#"nickName eq "x""#, &mapping.schema).unwrap();
     let fault = mapping.compile(&filter, terms).unwrap_err();
     assert_eq!(fault.kind, FaultKind::InvalidFilter);

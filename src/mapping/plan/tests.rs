@@ -36,7 +36,7 @@ fn mode(creating: bool) -> WriteMode {
 }
 
 fn stored(mapping: &ResourceMapping, resource: &Resource) -> Entry {
-    let plan = mapping.plan_create(resource, &Mentions::default(), mode(true), Kind::OpenLdap.dialect()).unwrap();
+    let plan = mapping.plan_create(resource, &Mentions::default(), mode(true)).unwrap();
     let mut entry = Entry::new(plan.dn);
     for (name, values) in plan.attributes {
         entry.insert(name, values);
@@ -46,20 +46,13 @@ fn stored(mapping: &ResourceMapping, resource: &Resource) -> Entry {
 }
 
 fn read(mapping: &ResourceMapping, entry: &Entry) -> Resource {
-    mapping.read(entry, Kind::OpenLdap.dialect()).unwrap().finish(String::new(), &|_| None)
+    mapping.read(entry, Kind::OpenLdap.dialect()).unwrap().finish(String::new(), &|_| None, None)
 }
 
 fn planned(mapping: &ResourceMapping, entry: &Entry, after: &Resource, is_patch: bool) -> Update {
     let before = read(mapping, entry);
     let mentions = Mentions::default();
-    let wish = Wish {
-        before: &before,
-        after,
-        is_patch,
-        mentions: &mentions,
-        mode: mode(false),
-        dialect: Kind::OpenLdap.dialect(),
-    };
+    let wish = Wish { before: &before, after, is_patch, mentions: &mentions, mode: mode(false) };
     mapping.plan_update(entry, &wish).unwrap()
 }
 

@@ -3,7 +3,6 @@
 use super::read::Sketch;
 use super::{Base, Delete, Disable, Unique};
 use crate::directory::{AttributeName, IdForm};
-use crate::mapping::codec::Codec;
 use crate::mapping::row::{Draft, ReferenceKey};
 use crate::scim::schema::ENTERPRISE_URN;
 use crate::scim::{AttributePath, Filter, ResourceKind, ResourceSchema};
@@ -180,7 +179,7 @@ fn taken(sketch: &Sketch, findings: &Findings) {
         (Some(AttributeName::literal("objectClass")), "object_class"),
         (Some(sketch.id.attribute.clone()), "id"),
         (disable, "disable"),
-        (sketch.members.as_ref().map(|it| it.value.clone()), "members"),
+        (sketch.members.as_ref().map(|it| it.value.attribute.clone()), "members"),
     ];
     for draft in sketch.rows.iter().filter(|draft| draft.row.writes()) {
         let owner = owners.iter().find(|(attribute, _)| attribute.as_ref() == Some(&draft.row.ldap));
@@ -261,20 +260,4 @@ pub(super) fn unique(sketch: &Sketch) -> Unique {
     let moved = matches!(sketch.disable.as_ref().map(|it| &it.value), Some(Disable::MoveTo(_)))
         || matches!(sketch.delete.as_ref().map(|it| &it.value), Some(Delete::MoveTo(_)));
     if named_by_key && fixed && !moved { Unique::Naming } else { Unique::Search }
-}
-
-/// The schemas that clients are shown.
-pub(super) fn served(sketch: &Sketch) -> ResourceSchema {
-    let rows = sketch.rows.iter().filter(|draft| draft.row.codec != Codec::Password);
-    let mut mapped: Vec<AttributePath> =
-        rows.filter_map(|draft| draft.row.scim.as_ref()).map(|path| path.path.clone()).collect();
-    if sketch.disable.is_some() {
-        mapped.push(AttributePath::core("active"));
-    }
-    match sketch.kind {
-        ResourceKind::User => mapped.push(AttributePath::core("groups")),
-        ResourceKind::Group if sketch.members.is_some() => mapped.push(AttributePath::core("members")),
-        ResourceKind::Group => {}
-    }
-    sketch.schema.pruned(&mapped)
 }

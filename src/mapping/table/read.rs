@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Base, Delete, Disable, IdAttribute, Mapping, Members, ResourceMapping, Unique, check};
+use super::{
+    Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique, check, served,
+};
 use crate::directory::{AttributeName, Dn, Filter, IdForm};
 use crate::mapping::row::{Draft, read_row};
 use crate::mapping::template::dn::DnTemplate;
@@ -22,7 +24,8 @@ pub(super) struct Sketch {
     /// There is a `disable` key, right or wrong.
     pub(super) has_disable: bool,
     pub(super) delete: Option<Located<Delete>>,
-    pub(super) members: Option<Located<AttributeName>>,
+    pub(super) members: Option<Located<Members>>,
+    pub(super) groups: GroupsOf,
     pub(super) unique: Option<Located<Unique>>,
     pub(super) rows: Vec<Draft>,
     /// `rows` are all rows that the file has; the others are wrong and reported.
@@ -64,7 +67,7 @@ pub(super) fn mapping(
 
 fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
     check::resource(&sketch, findings);
-    let served = check::served(&sketch);
+    let served = served::schemas(&sketch);
     let unique = check::unique(&sketch);
     let class = sketch.object_class.as_ref().and_then(|it| it.value.last()).map(|it| it.value.clone());
     let default_filter = || Some(Filter::equal(&AttributeName::literal("objectClass"), &class?));
@@ -78,7 +81,8 @@ fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
         id: sketch.id,
         disable: sketch.disable.map(|it| it.value),
         delete: sketch.delete.map_or(Delete::Delete, |it| it.value),
-        members: sketch.members.map(|it| Members { place: it.place(), attribute: it.value, within: Vec::new() }),
+        members: sketch.members.map(|it| it.value),
+        groups: sketch.groups,
         unique,
         rows: sketch.rows.into_iter().map(|draft| draft.row).collect(),
         schema: sketch.schema,
@@ -148,7 +152,8 @@ impl Names<'_> {
             disable: self.disable(&reader, kind),
             has_disable: reader.node("disable").is_some(),
             delete: self.delete(&reader, kind),
-            members: members(&reader, kind),
+            members: self.members(&reader, kind),
+            groups: groups(&reader, kind),
             unique: reader.choice("unique", &[("naming", Unique::Naming), ("search", Unique::Search)]),
             all_rows: count == rows.len()
                 && matches!(reader.node("attributes").map(|it| &it.value), Some(Value::List(_))),
@@ -250,6 +255,35 @@ impl Names<'_> {
         })
     }
 
+    fn members(&self, reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<Members>> {
+        let node = reader.node("members")?;
+        let place = node.spot.place();
+        let plain = |attribute: AttributeName| Members {
+            holds: usual_value(&attribute),
+            attribute,
+            placeholder: String::new(),
+            within: Vec::new(),
+            place,
+        };
+        if !matches!(node.value, Value::Table(_)) || kind == ResourceKind::User {
+            let found = members_attribute(reader, kind)?;
+            return Some(Located { value: plain(found.value), spot: found.spot });
+        }
+        let inner = reader.table("members")?;
+        let found = attribute(&inner, "attribute", Some("\"member\""));
+        let value = attribute(&inner, "value", None);
+        let placeholder = self.dn(&inner, "placeholder");
+        inner.finish();
+        let mut members = plain(found?.value);
+        match value.map(|it| it.value) {
+            Some(name) if name == AttributeName::literal("dn") => members.holds = MemberValue::Dn,
+            Some(name) => members.holds = MemberValue::Name(name),
+            None => {}
+        }
+        members.placeholder = placeholder.map(|it| it.value.as_str().to_owned()).unwrap_or_default();
+        Some(Located { value: members, spot: node.spot.clone() })
+    }
+
     fn delete(&self, reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<Delete>> {
         let node = reader.node("delete")?;
         if let Value::Table(_) = node.value {
@@ -291,7 +325,7 @@ fn object_class(reader: &TableReader<'_>, example: &str) -> Option<Located<Vec<L
     Some(classes)
 }
 
-fn members(reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<AttributeName>> {
+fn members_attribute(reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<AttributeName>> {
     let members = attribute(reader, "members", None)?;
     if kind == ResourceKind::User {
         let help = "move it to the [group] table".to_owned();
@@ -299,4 +333,25 @@ fn members(reader: &TableReader<'_>, kind: ResourceKind) -> Option<Located<Attri
         return None;
     }
     Some(members)
+}
+
+fn groups(reader: &TableReader<'_>, kind: ResourceKind) -> GroupsOf {
+    if kind == ResourceKind::Group {
+        return GroupsOf::None;
+    }
+    let words = [
+        ("memberOf", GroupsOf::Attribute(AttributeName::literal("memberOf"))),
+        ("search", GroupsOf::Search),
+        ("none", GroupsOf::None),
+    ];
+    reader.choice("groups", &words).map_or_else(|| words[0].1.clone(), |it| it.value)
+}
+
+/// Of `memberUid` everybody knows what it holds.
+fn usual_value(attribute: &AttributeName) -> MemberValue {
+    if *attribute == AttributeName::literal("memberUid") {
+        MemberValue::Name(AttributeName::literal("uid"))
+    } else {
+        MemberValue::Dn
+    }
 }

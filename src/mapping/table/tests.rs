@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mapping::{Codec, Direction, ReferenceKey};
-use crate::scim::AttributePath;
+use crate::scim::{Attribute, AttributePath, Mutability};
 
 fn parse(text: &str) -> Result<Mapping, Diagnostics> {
     let source = Source { name: "mapping.toml".to_owned(), text: text.to_owned() };
@@ -72,11 +72,56 @@ fn the_rows_that_are_commented_out_in_shipped_files_are_right_too() {
             text.lines().filter_map(|line| line.trim_start().strip_prefix("# ")).filter(|it| it.starts_with("{ scim"));
         let rows: Vec<&str> = rows.collect();
         assert!(rows.len() >= 2);
-        for row in rows.into_iter().filter(|row| !row.contains("\"businessCategory\" }") || row.contains("costCenter"))
-        {
+        for row in rows {
             parse(&with_rows(row)).unwrap();
         }
     }
+}
+
+/// What `/Schemas` says about an attribute of users.
+fn served<'m>(mapping: &'m Mapping, path: &str) -> Option<&'m Attribute> {
+    let path = AttributePath::parse(path, &mapping.user.schema).unwrap();
+    mapping.user.served.resolve(&path).map(|(_, attribute)| attribute)
+}
+
+#[test]
+fn a_schema_offers_only_what_comes_back_as_it_was_sent() {
+    let mapping = shipped("openldap");
+    let served = |path| served(&mapping, path).unwrap_or_else(|| panic!("{path} is not served"));
+    assert_eq!(served("name.formatted").mutability, Mutability::ReadOnly, "it is computed");
+    assert_eq!(served("name.givenName").mutability, Mutability::ReadWrite);
+    assert_eq!(served("name").mutability, Mutability::ReadWrite);
+    assert_eq!(served("emails.type").canonical_values, ["work"]);
+    assert_eq!(served("phoneNumbers.type").canonical_values, ["work", "mobile", "home", "fax", "pager"]);
+    assert_eq!(served("emails.primary").canonical_values, ["true"]);
+    let manager: Vec<&str> = served("manager").sub_attributes.iter().map(|sub| sub.name.as_str()).collect();
+    assert_eq!(manager, ["value", "$ref", "displayName"]);
+}
+
+#[test]
+fn a_schema_follows_the_rows() {
+    let mapping = parse(&with_rows(
+        "{ scim = \"emails.value\", ldap = \"mail\", multi = true },\n\
+         { scim = \"nickName\", ldap = \"x-nick\", value = \"{{ nickName | lower }}\" },\n\
+         { scim = \"title\", ldap = \"title\", direction = \"from-ldap\" },\n\
+         { scim = \"userType\", ldap = \"employeeType\", one_of = [\"A\", \"B\"] },\n\
+         { scim = 'ims[primary eq true].value', ldap = \"x-im\" },",
+    ))
+    .unwrap();
+    let served = |path| served(&mapping, path);
+    assert!(served("emails.type").is_none(), "no row keeps a type");
+    assert_eq!(served("nickName").unwrap().mutability, Mutability::ReadWrite, "it is computed from what is sent");
+    assert_eq!(served("title").unwrap().mutability, Mutability::ReadOnly);
+    assert_eq!(served("userType").unwrap().canonical_values, ["A", "B"]);
+    assert!(served("ims.primary").unwrap().canonical_values.is_empty(), "the table speaks of it");
+}
+
+#[test]
+fn a_reference_shows_the_display_name_and_the_user_name_only_where_the_table_has_none() {
+    let names =
+        |mapping: Mapping| mapping.user.display_attributes().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(shipped("openldap")), ["displayName"]);
+    assert_eq!(names(parse(&with_rows("")).unwrap()), ["uid"]);
 }
 
 #[test]

@@ -32,13 +32,14 @@ pub(super) fn operation(resource: &mut Resource, operation: &Operation, schema: 
     }
 }
 
-/// Removes what an operation has left without a value. It is done after the last one, because a client may set the
-/// type of a new element before its value.
+/// Removes what an operation has left without a value, and makes one of elements that say the same by now. It is done
+/// after the last one, because a client may set the type of a new element before its value.
 pub(super) fn sweep(resource: &mut Resource, operation: &Operation, schema: &ResourceSchema) {
     let Some(PatchPath::Attribute { path, .. }) = &operation.path else { return };
     let Some(top) = schema.top(path) else { return };
     if let Some(Value::Array(list)) = resource.top_mut(path) {
         list.retain(|element| !elements::is_hollow(element, top));
+        *list = elements::merged(std::mem::take(list), top);
         if list.is_empty() {
             resource.remove(&path.without_sub());
         }

@@ -43,7 +43,7 @@ impl Resource {
         let mut resource = Map::with_capacity(members.len());
         read_block(members, Namespace::Core, schema, &mut resource)?;
         resource.retain(|_, value| !value.is_null());
-        Ok(Self(resource))
+        Ok(Self::from_map(resource))
     }
 }
 

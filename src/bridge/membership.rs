@@ -1,0 +1,334 @@
+//! The members of groups: from ids to what the directory holds and back, and changes that cost the same in a small
+//! group and in a large one.
+//!
+//! A change that names who comes and who goes is sent without reading the members. Only where the server says that a
+//! value is there already, or not there, each of the values is asked about and the change is cut down to what is left
+//! to do: so a repeated change is no change, on servers with and without the permissive modify control.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::directory::{self, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
+use crate::mapping::{MemberChange, MemberDelta, Members, Referenced, ResourceMapping};
+use crate::scim::{self, FaultKind, ResourceKind};
+
+use super::references::{AT_ONCE, SIDE_BY_SIDE};
+use super::{Bridge, Fault};
+
+/// Values in one modify: servers limit the size of a request.
+pub(super) const VALUES: usize = 5000;
+/// How often a change is cut down because others change the same group.
+const ROUNDS: usize = 4;
+/// Groups whose place is remembered.
+const REMEMBERED: usize = 10_000;
+
+/// Where groups were last seen, so that a change need not look for them. Used only with an assertion that the entry
+/// is still the same, so what is remembered may be wrong.
+#[derive(Default)]
+pub(super) struct Places(Mutex<HashMap<String, Place>>);
+
+/// Where a group is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub dn: Dn,
+    /// It holds the value that stands for nobody.
+    pub nobody: bool,
+    /// The place was remembered, not looked up.
+    remembered: bool,
+}
+
+impl Places {
+    fn get(&self, id: &str) -> Option<Place> {
+        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.get(id).map(|place| Place { remembered: true, ..place.clone() })
+    }
+
+    fn note(&self, id: &str, place: &Place) {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= REMEMBERED {
+            places.clear();
+        }
+        places.insert(id.to_owned(), place.clone());
+    }
+
+    pub fn forget(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+impl Bridge {
+    /// What the directory holds for the members with these ids. Who does not exist is left out.
+    pub(super) async fn member_values(
+        &self,
+        members: &Members,
+        ids: &[String],
+    ) -> Result<HashMap<String, Vec<u8>>, Fault> {
+        let mut values = HashMap::with_capacity(ids.len());
+        for kind in [ResourceKind::User, ResourceKind::Group] {
+            let open: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !values.contains_key(*id)).collect();
+            let Ok(mapping) = self.mapping(kind) else { continue };
+            if open.is_empty() || (kind == ResourceKind::Group && members.name_attribute().is_some()) {
+                break;
+            }
+            let mut attributes = vec![mapping.id.attribute.clone()];
+            attributes.extend(members.name_attribute().cloned());
+            for entry in self.entries_by_ids(mapping, &open, &attributes).await? {
+                let value = match members.name_attribute() {
+                    None => Some(entry.dn.as_str().as_bytes().to_vec()),
+                    Some(name) => entry.values(name).first().cloned(),
+                };
+                values.extend(mapping.id.of(&entry).zip(value));
+            }
+        }
+        Ok(values)
+    }
+
+    /// What `change` means for the directory. Somebody to add who does not exist is a fault; somebody to remove who
+    /// does not exist is no member.
+    pub(super) async fn member_delta(
+        &self,
+        members: &Members,
+        group: Option<&str>,
+        change: &MemberChange,
+    ) -> Result<MemberDelta, Fault> {
+        if group.is_some_and(|group| change.add.iter().any(|id| id == group)) {
+            return Err(refused("A group can't be a member of itself."));
+        }
+        let ids: Vec<String> = change.add.iter().chain(&change.remove).cloned().collect();
+        let mut values = self.member_values(members, &ids).await?;
+        let mut delta = MemberDelta::default();
+        for id in &change.add {
+            let value = values.remove(id);
+            delta.add.push(value.ok_or_else(|| refused(&format!("The member {id} does not exist.")))?);
+        }
+        delta.remove = change.remove.iter().filter_map(|id| values.remove(id)).collect();
+        Ok(delta)
+    }
+
+    /// The members of a group as the JSON array of an answer. Values that lead nowhere are left out.
+    pub(super) async fn members_text(&self, members: &Members, values: &[Vec<u8>]) -> Result<String, Fault> {
+        let pieces: Vec<String> = stream::iter(values.chunks(AT_ONCE))
+            .map(|values| self.members_piece(members, values))
+            .buffered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        let mut text = String::with_capacity(pieces.iter().map(|piece| piece.len() + 1).sum::<usize>() + 2);
+        text.push('[');
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(piece);
+        }
+        text.push(']');
+        Ok(text)
+    }
+
+    async fn members_piece(&self, members: &Members, values: &[Vec<u8>]) -> Result<String, Fault> {
+        let mut piece = String::new();
+        let mut write = |member: &Referenced| {
+            if !piece.is_empty() {
+                piece.push(',');
+            }
+            member.write_member(&mut piece);
+        };
+        if members.name_attribute().is_some() {
+            self.named_members(members, values).await?.iter().for_each(&mut write);
+            return Ok(piece);
+        }
+        let parse = |value: &Vec<u8>| Dn::parse(std::str::from_utf8(value).ok()?).ok();
+        let dns: Vec<Dn> = values.iter().filter_map(parse).collect();
+        let known = self.look_at(dns.clone(), &[ResourceKind::User, ResourceKind::Group]).await?;
+        dns.iter().filter_map(|dn| known.at(dn)).for_each(write);
+        Ok(piece)
+    }
+
+    async fn named_members(&self, members: &Members, values: &[Vec<u8>]) -> Result<Vec<Referenced>, Fault> {
+        let (Some(name), Ok(mapping)) = (members.name_attribute(), self.mapping(ResourceKind::User)) else {
+            return Ok(Vec::new());
+        };
+        let names = mapping.display_attributes();
+        let mut attributes = names.clone();
+        attributes.push(mapping.id.attribute.clone());
+        let filter = Filter::Or(values.iter().map(|value| Filter::Equal(name.clone(), value.clone())).collect());
+        let found = self.find(mapping, filter, attributes).await?;
+        Ok(found.into_iter().filter_map(|entry| Some(self.referenced(mapping, &names, entry)?.1)).collect())
+    }
+
+    /// Changes the members of the group with this id and nothing else, without reading them.
+    pub(super) async fn change_members(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        id: &str,
+        delta: &MemberDelta,
+    ) -> Result<(), Fault> {
+        let mut place = match self.inner.places.get(id).filter(|_| self.dialect().assertion) {
+            Some(place) => place,
+            None => self.place_of(mapping, members, id).await?,
+        };
+        for _ in 0..ROUNDS {
+            match self.apply_delta(mapping, members, &mut place, id, delta.clone()).await {
+                Ok(changed) => {
+                    self.inner.places.note(id, &place);
+                    tracing::info!(entry = %place.dn, changed, "members");
+                    return Ok(());
+                }
+                // The group is elsewhere by now, or it is another one.
+                Err(fault) if matches!(fault.kind, Kind::AssertionFailed | Kind::NotFound | Kind::UnknownOutcome) => {
+                    self.inner.places.forget(id);
+                    place = self.place_of(mapping, members, id).await?;
+                }
+                Err(fault) => return Err(self.fault(fault)),
+            }
+        }
+        Err(self.unsure())
+    }
+
+    async fn place_of(&self, mapping: &ResourceMapping, members: &Members, id: &str) -> Result<Place, Fault> {
+        let entry = self.entry_by_id(mapping, id, vec![mapping.id.attribute.clone()]).await?;
+        let nobody = mapping.needs_a_member(self.dialect())
+            && self
+                .has_member(members, &entry.dn, members.placeholder.as_bytes())
+                .await
+                .map_err(|fault| self.fault(fault))?;
+        Ok(Place { dn: entry.dn, nobody, remembered: false })
+    }
+
+    /// Brings a group from holding or not holding single values to holding what `delta` says. Returns whether
+    /// anything had to change.
+    pub(super) async fn apply_delta(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &mut Place,
+        id: &str,
+        mut delta: MemberDelta,
+    ) -> Result<bool, directory::Fault> {
+        let mut changed = false;
+        while !delta.is_empty() {
+            let rest = split(&mut delta);
+            changed |= self.apply_part(mapping, members, place, id, delta).await?;
+            delta = rest;
+        }
+        Ok(changed)
+    }
+
+    async fn apply_part(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &mut Place,
+        id: &str,
+        mut delta: MemberDelta,
+    ) -> Result<bool, directory::Fault> {
+        let nobody = members.placeholder.as_bytes();
+        let mut empties = false;
+        for _ in 0..ROUNDS {
+            let (mut add, mut remove) = (delta.add.clone(), delta.remove.clone());
+            if empties {
+                add.push(nobody.to_vec());
+            } else if place.nobody && !add.is_empty() {
+                remove.push(nobody.to_vec());
+            }
+            let modifications = members.modifications(add, remove);
+            let assertion = self.same_group(mapping, members, place, id);
+            let options = ModifyOptions { read_back: Vec::new(), assertion, permissive: false };
+            match self.inner.directory.modify(&place.dn, &modifications, &options).await {
+                Ok(_) => {
+                    place.nobody = empties || (place.nobody && delta.add.is_empty());
+                    return Ok(true);
+                }
+                // The last member goes: the one who stands for nobody takes the place.
+                Err(fault) if fault.kind == Kind::ObjectClass && mapping.needs_a_member(self.dialect()) && !empties => {
+                    empties = delta.add.is_empty();
+                    if !empties {
+                        return Err(fault);
+                    }
+                }
+                Err(fault) if self.is_there_or_gone(&fault) => {
+                    empties = false;
+                    place.nobody =
+                        mapping.needs_a_member(self.dialect()) && self.has_member(members, &place.dn, nobody).await?;
+                    delta = self.cut_down(members, &place.dn, delta).await?;
+                    if delta.is_empty() {
+                        return Ok(false);
+                    }
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(directory::Fault::new(Kind::Busy, "the members of the group change faster than they can be compared"))
+    }
+
+    /// What must be true of an entry whose place was only remembered.
+    fn same_group(&self, mapping: &ResourceMapping, members: &Members, place: &Place, id: &str) -> Option<Filter> {
+        if !place.remembered {
+            return None;
+        }
+        let mut filters = vec![mapping.id.filter(id)?];
+        if mapping.needs_a_member(self.dialect()) && !place.nobody {
+            let nobody = Filter::Equal(members.attribute.clone(), members.placeholder.clone().into_bytes());
+            filters.push(Filter::Not(Box::new(nobody)));
+        }
+        Some(Filter::And(filters))
+    }
+
+    fn is_there_or_gone(&self, fault: &directory::Fault) -> bool {
+        let dialect = self.dialect();
+        fault.code.is_some_and(|code| dialect.value_there.contains(&code) || dialect.value_gone.contains(&code))
+    }
+
+    /// `delta` without the values that are as they should be.
+    async fn cut_down(&self, members: &Members, dn: &Dn, delta: MemberDelta) -> Result<MemberDelta, directory::Fault> {
+        let add = self.sift(members, dn, delta.add, false).await?;
+        let remove = self.sift(members, dn, delta.remove, true).await?;
+        Ok(MemberDelta { add, remove })
+    }
+
+    /// Those of `values` that the group holds, or does not hold.
+    async fn sift(
+        &self,
+        members: &Members,
+        dn: &Dn,
+        values: Vec<Vec<u8>>,
+        held: bool,
+    ) -> Result<Vec<Vec<u8>>, directory::Fault> {
+        let sifted: Vec<Option<Vec<u8>>> = stream::iter(values)
+            .map(|value| async move {
+                let has = self.has_member(members, dn, &value).await?;
+                Ok::<_, directory::Fault>((has == held).then_some(value))
+            })
+            .buffered(SIDE_BY_SIDE * 4)
+            .try_collect()
+            .await?;
+        Ok(sifted.into_iter().flatten().collect())
+    }
+
+    async fn has_member(&self, members: &Members, dn: &Dn, value: &[u8]) -> Result<bool, directory::Fault> {
+        let filter = Filter::Equal(members.attribute.clone(), value.to_vec());
+        let attributes = vec![directory::AttributeName::NONE];
+        let search = Search { base: dn.clone(), scope: Scope::Base, filter, attributes, size_limit: 0 };
+        Ok(!self.inner.directory.search(&search).await?.is_empty())
+    }
+
+    /// The place of an entry that was just read.
+    pub(super) fn place_at(mapping: &ResourceMapping, entry: &Entry) -> Place {
+        let nobody = mapping.members.as_ref().is_some_and(|members| members.holds_nobody(entry));
+        Place { dn: entry.dn.clone(), nobody, remembered: false }
+    }
+}
+
+/// Cuts what fits into one request off the front of `delta`; returns the rest.
+fn split(delta: &mut MemberDelta) -> MemberDelta {
+    let remove = delta.remove.split_off(delta.remove.len().min(VALUES));
+    let room = VALUES.saturating_sub(delta.remove.len());
+    let add = delta.add.split_off(delta.add.len().min(room));
+    MemberDelta { add, remove }
+}
+
+fn refused(what: &str) -> Fault {
+    Fault::Request(scim::Fault::new(FaultKind::InvalidValue, format!("{what} Nothing was changed.")))
+}

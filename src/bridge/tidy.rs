@@ -1,0 +1,82 @@
+//! When an entry is gone or has another name, nothing may go on naming it by the old one: a membership that leads
+//! nowhere is a membership for whoever gets the name next.
+//!
+//! Servers with referential integrity do this themselves, some a moment later, and some fail where a group would lose
+//! its last member; so it is looked for in any case, and what is already done is no fault.
+
+use crate::directory::{self, Change, Dn, FaultKind as Kind, Filter, Modification, ModifyOptions};
+use crate::mapping::{MemberDelta, Row};
+use crate::scim::ResourceKind;
+
+use super::Bridge;
+
+impl Bridge {
+    /// Makes everything that refers to `old` refer to `new`, or to nothing. What fails is logged: the change itself
+    /// is made, and can't be taken back.
+    pub(super) async fn tidy(&self, old: &Dn, new: Option<&Dn>) {
+        if new == Some(old) {
+            return;
+        }
+        for kind in [ResourceKind::User, ResourceKind::Group] {
+            let outcome = self.tidy_references(kind, old, new).await;
+            let outcome = if outcome.is_ok() && kind == ResourceKind::Group {
+                self.tidy_members(old, new).await
+            } else {
+                outcome
+            };
+            if let Err(fault) = outcome {
+                tracing::error!(entry = %old, %fault, "references to the entry by its old name may be left");
+            }
+        }
+    }
+
+    async fn tidy_references(&self, kind: ResourceKind, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
+        let Ok(mapping) = self.mapping(kind) else { return Ok(()) };
+        let rows: Vec<&Row> = mapping.rows.iter().filter(|row| row.reference.is_some() && row.writes()).collect();
+        for row in rows {
+            let old = old.as_str().as_bytes().to_vec();
+            let filter = Filter::Equal(row.ldap.clone(), old.clone());
+            for entry in self.find_entries(mapping, filter, vec![mapping.id.attribute.clone()]).await? {
+                let change = |change| Modification { attribute: row.ldap.clone(), change };
+                let mut modifications = vec![change(Change::Delete(vec![old.clone()]))];
+                modifications.extend(new.map(|new| change(Change::Add(vec![new.as_str().as_bytes().to_vec()]))));
+                let options = ModifyOptions::default();
+                match self.inner.directory.modify(&entry.dn, &modifications, &options).await {
+                    Err(fault) if !is_done(fault.kind) => return Err(fault),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn tidy_members(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
+        let Ok(mapping) = self.mapping(ResourceKind::Group) else { return Ok(()) };
+        let Some(members) = &mapping.members else { return Ok(()) };
+        let value = |dn: &Dn| match members.name_attribute() {
+            None => Some(dn.as_str().as_bytes().to_vec()),
+            Some(name) => dn.rdn()?.value_of(name).map(|value| value.as_bytes().to_vec()),
+        };
+        let (Some(gone), came) = (value(old), new.and_then(value)) else { return Ok(()) };
+        if came.as_ref() == Some(&gone) {
+            return Ok(());
+        }
+        let filter = Filter::Equal(members.attribute.clone(), gone.clone());
+        for entry in self.find_entries(mapping, filter, vec![mapping.id.attribute.clone()]).await? {
+            let mut place = Self::place_at(mapping, &entry);
+            let delta = MemberDelta { add: came.iter().cloned().collect(), remove: vec![gone.clone()] };
+            let id = mapping.id.of(&entry).unwrap_or_default();
+            self.inner.places.forget(&id);
+            match self.apply_delta(mapping, members, &mut place, &id, delta).await {
+                Err(fault) if !is_done(fault.kind) => return Err(fault),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Faults that mean that somebody else, the server most likely, was faster.
+fn is_done(kind: Kind) -> bool {
+    matches!(kind, Kind::NoSuchValue | Kind::ValueExists | Kind::NotFound)
+}

@@ -1,0 +1,128 @@
+//! `make bench`: how fast the bridge is, beside the directory alone.
+//!
+//! Every round starts an `OpenLDAP` and a bridge on loopback and lets the same client program do the same operations
+//! directly and through the bridge, in turns. Every answer is checked, and after each phase the directory is read to see
+//! whether it holds what it should. docs/performance.md explains what is measured and holds the outcome.
+//!
+//! | variable | does |
+//! |---|---|
+//! | `BENCH_ROUNDS` | that many rounds, instead of five |
+//! | `BENCH_QUICK=1` | one small round, to see whether the bench itself works; its numbers mean nothing |
+
+mod bridge;
+mod contest;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod http;
+mod page;
+mod people;
+mod processes;
+mod raw;
+mod report;
+mod round;
+mod stage;
+mod table;
+mod workload;
+
+use report::{Play, Report};
+use round::{Extent, Round};
+use stage::Stage;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use workload::Outcome;
+
+/// Requests at the same time.
+const CONCURRENCIES: [usize; 3] = [1, 8, 32];
+
+/// How much is done.
+struct Plan {
+    quick: bool,
+    rounds: usize,
+}
+
+impl Plan {
+    fn from_environment() -> Outcome<Self> {
+        let variable = |name| std::env::var(name).unwrap_or_default();
+        // `cargo bench` says so; `cargo test --benches` doesn't, and has no time.
+        let quick = variable("BENCH_QUICK") == "1" || !std::env::args().any(|argument| argument == "--bench");
+        let rounds = match variable("BENCH_ROUNDS").as_str() {
+            "" => {
+                if quick {
+                    1
+                } else {
+                    5
+                }
+            }
+            number => number.parse().map_err(|_| format!("BENCH_ROUNDS={number:?} is no number"))?,
+        };
+        Ok(Self { quick, rounds })
+    }
+
+    /// Enough to see a difference of a few percent, in a few minutes for everything.
+    fn extent(&self, concurrency: usize, fsync: bool) -> Extent {
+        let jobs = match (self.quick, fsync, concurrency) {
+            (true, ..) => 48,
+            (false, false, 1) => 4_200,
+            (false, false, _) => 9_600,
+            (false, true, 1) => 900,
+            (false, true, _) => 3_000,
+        };
+        Extent { concurrency, jobs }
+    }
+}
+
+fn main() -> ExitCode {
+    // One thread for directory and bridge alike: measured, more only make both slower on a small machine.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run()));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Outcome<()> {
+    let (plan, began) = (Plan::from_environment()?, Instant::now());
+    let (mut report, mut server) = (Report::default(), String::new());
+    for round in 1..=plan.rounds {
+        for fsync in [false, true] {
+            eprint!("round {round} of {}, fsync {}:", plan.rounds, if fsync { "on" } else { "off" });
+            let stage = Stage::set(fsync).await?;
+            report.plays.push(play(&plan, &stage, fsync).await?);
+            server = stage.server();
+            eprintln!(" {:.0} s", began.elapsed().as_secs_f64());
+        }
+    }
+    let text = report.to_markdown(&CONCURRENCIES);
+    let text = format!("{} Medians of {} rounds.\n\n{text}", page::machine(&server), plan.rounds);
+    println!("{text}");
+    publish(&plan, &text)
+}
+
+/// All concurrencies, after a small round that nobody counts.
+async fn play(plan: &Plan, stage: &Stage, fsync: bool) -> Outcome<Play> {
+    let warm_up = Extent { concurrency: 8, jobs: 48 };
+    Round::play(stage, warm_up, "-warm-up").await?;
+    let (mut measurements, mut entries) = (Vec::new(), round::entries(warm_up));
+    for concurrency in CONCURRENCIES {
+        eprint!(" {concurrency}");
+        let extent = plan.extent(concurrency, fsync);
+        measurements.extend(Round::play(stage, extent, &format!("-{concurrency}")).await?);
+        entries += round::entries(extent);
+    }
+    stage.check(entries).await?;
+    let (idle_memory, peak_memory) = (stage.idle_memory, stage.cast.bridge.peak_memory()?);
+    Ok(Play { fsync, measurements, idle_memory, peak_memory })
+}
+
+fn publish(plan: &Plan, text: &str) -> Outcome<()> {
+    if plan.quick || cfg!(debug_assertions) {
+        println!("This was a trial of the bench itself: the numbers mean nothing, and docs/performance.md stays.");
+        return page::fill(text, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("performance.md"));
+    }
+    page::fill(text, &page::page())
+}
