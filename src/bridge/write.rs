@@ -346,7 +346,11 @@ impl Bridge {
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
-                    tracing::info!(entry = %entry.dn, "deleted");
+                    match &mapping.delete {
+                        Delete::Delete => tracing::info!(entry = %entry.dn, "deleted"),
+                        Delete::Disable => tracing::info!(entry = %entry.dn, "disabled instead of deleted"),
+                        Delete::MoveTo(to) => tracing::info!(entry = %entry.dn, %to, "moved away instead of deleted"),
+                    }
                     return Ok(Receipt::Deleted);
                 }
                 Err(fault) if moved_on(&fault) => unsure = true,

@@ -21,6 +21,7 @@ mod harness_slapd;
 mod hostile;
 mod listeners;
 mod lists;
+mod model;
 mod okta_lifecycle;
 mod okta_spec;
 mod policies;
