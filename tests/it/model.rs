@@ -52,7 +52,7 @@ impl Client {
                 json!({"op": "add", "path": "members", "value": values})
             }
             2 => {
-                chosen.iter().for_each(|(name, _)| drop(members.remove(name)));
+                members.retain(|member| chosen.iter().all(|(name, _)| name != member));
                 json!({"op": "Remove", "path": "members", "value": values})
             }
             _ => {
