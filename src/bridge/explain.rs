@@ -7,7 +7,8 @@ use crate::directory::{Dn, Entry, FaultKind, Filter, Modification, Scope, Search
 use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Step, Unique, Wish};
 use crate::scim::Resource;
 
-use super::write::{Change, duplicate};
+use super::create::duplicate;
+use super::write::Change;
 use super::{Action, Bridge, Fault, Intent};
 
 /// What an intent would do.

@@ -3,6 +3,8 @@
 //! `apply` reads what must be read, lets [`crate::mapping`] plan the change and carries the plan out. A resource is
 //! changed by one intent at a time ([`order`]); what the directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod create;
+mod delete;
 mod explain;
 mod fault;
 mod list;

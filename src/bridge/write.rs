@@ -1,18 +1,18 @@
-//! Creates, changes and deletes.
+//! Changes of resources that are there.
+
+use std::sync::OnceLock;
 
 use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
-use crate::mapping::{
-    Delete, IdForm, MemberChange, MemberDelta, Mentions, NewEntry, ResourceMapping, Unique, Update, Wish,
-};
+use crate::mapping::{MemberChange, MemberDelta, Mentions, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
-use super::membership::VALUES;
+use super::create::duplicate;
 use super::version::{check_version, unchanged};
 use super::{Bridge, Fault, Receipt, VersionMatch};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
-const ATTEMPTS: usize = 3;
+pub(super) const ATTEMPTS: usize = 3;
 
 /// A change of a resource that is there: what it is apart from its members, and who its members are.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ struct Request<'a> {
     /// Tells whether the entry was changed between reading and writing.
     mark: Option<AttributeName>,
     answer: bool,
+    /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
+    /// refers to the old name still has to follow.
+    home: OnceLock<Dn>,
 }
 
 impl Change {
@@ -74,74 +77,6 @@ impl Change {
 }
 
 impl Bridge {
-    /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
-    pub(super) async fn create(&self, mapping: &ResourceMapping, resource: Resource) -> Result<Receipt, Fault> {
-        let mentions = self.mentioned(mapping, &resource).await?;
-        let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
-        if mapping.id.form == IdForm::Writable {
-            let minted = uuid::Uuid::new_v4().to_string().into_bytes();
-            plan.attributes.push((mapping.id.attribute.clone(), vec![minted]));
-        }
-        let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
-        let _turn = match mapping.unique {
-            Unique::Naming => None,
-            Unique::Search => {
-                let turn = self.inner.locks.turn(mapping.unique_key(&resource)).await;
-                self.refuse_duplicate(mapping, &resource).await?;
-                Some(turn)
-            }
-        };
-        let mut entry = self.add(mapping, &resource, &plan).await?;
-        if let (Some(members), false) = (&mapping.members, later.is_empty()) {
-            let id = mapping.id.of(&entry).unwrap_or_default();
-            let mut place = Self::place_at(mapping, &entry);
-            let added = self.apply_delta(mapping, members, &mut place, &id, later).await;
-            added.map_err(|fault| self.fault(fault))?;
-            entry = self.entry_at(&plan.dn, self.all_attributes(mapping)).await?;
-        }
-        tracing::info!(entry = %entry.dn, "created");
-        Ok(Receipt::Created(self.finish(mapping, entry, true).await?))
-    }
-
-    /// Gives a new group its members, as many as one request can hold; returns the others.
-    pub(super) async fn plan_first_members(
-        &self,
-        mapping: &ResourceMapping,
-        resource: &Resource,
-        plan: &mut NewEntry,
-    ) -> Result<MemberDelta, Fault> {
-        let Some(members) = &mapping.members else { return Ok(MemberDelta::default()) };
-        let listed = MemberChange::of_resource(resource);
-        let mut first = self.member_delta(members, None, &listed).await?.add;
-        let add = first.split_off(first.len().min(VALUES));
-        plan.attributes.extend(mapping.first_members(first, self.dialect()));
-        Ok(MemberDelta { add, remove: Vec::new() })
-    }
-
-    async fn add(&self, mapping: &ResourceMapping, resource: &Resource, plan: &NewEntry) -> Result<Entry, Fault> {
-        let read_back = self.all_attributes(mapping);
-        let mut unsure = false;
-        for _ in 0..ATTEMPTS {
-            match self.inner.directory.add(&plan.dn, &plan.attributes, &read_back).await {
-                Ok(Some(entry)) => return Ok(entry),
-                Ok(None) => return self.entry_at(&plan.dn, read_back).await,
-                Err(fault) if fault.kind == Kind::UnknownOutcome => unsure = true,
-                Err(fault) if fault.kind == Kind::AlreadyExists && unsure => {
-                    // The lost attempt may have made it. If everything is as it was sent, it was ours.
-                    let entry = self.entry_at(&plan.dn, read_back.clone()).await?;
-                    return if is_as_planned(&entry, plan, &read_back) {
-                        Ok(entry)
-                    } else {
-                        Err(duplicate(mapping, resource, &plan.dn))
-                    };
-                }
-                Err(fault) if fault.is_uniqueness() => return Err(duplicate(mapping, resource, &plan.dn)),
-                Err(fault) => return Err(self.fault(fault)),
-            }
-        }
-        Err(self.unsure())
-    }
-
     /// Changes a resource: read, compare, write only what differs. Members that come and go are not even read.
     pub(super) async fn update(
         &self,
@@ -161,7 +96,7 @@ impl Bridge {
             return Ok(Receipt::Changed);
         }
         let mark = self.change_mark(if_match).await;
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer };
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home: OnceLock::new() };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -185,7 +120,9 @@ impl Bridge {
         let before = self.finish(mapping, entry.clone(), request.if_match.is_some()).await?;
         check_version(&before, request.if_match)?;
         let update = self.plan(mapping, &entry, &before, change).await?;
+        let home = request.home.get_or_init(|| entry.dn.clone());
         if update.is_empty() && mapping.members.is_none() {
+            self.tidy(home, Some(&entry.dn)).await;
             return Ok(Some(if request.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
@@ -214,6 +151,7 @@ impl Bridge {
                 Err(fault) => return Err(self.fault(fault)),
             }
         }
+        self.tidy(home, Some(&update.renamed(&entry.dn))).await;
         self.receipt(request, &update, entry, changed).await.map(Some)
     }
 
@@ -275,7 +213,7 @@ impl Bridge {
 
     /// Rename first, for that is where conflicts show, then the modifications. If those are refused, the old name
     /// comes back: a request is carried out whole or not at all. Returns the entry as it is now, if it changed.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         mapping: &ResourceMapping,
         entry: &Entry,
@@ -305,11 +243,8 @@ impl Bridge {
                 Err(fault) => return Err(fault),
             }
         }
-        if update.rename.is_some() {
-            if let Some(id) = mapping.id.of(entry) {
-                self.inner.places.forget(&id);
-            }
-            self.tidy(&entry.dn, Some(&now)).await;
+        if let (Some(_), Some(id)) = (&update.rename, mapping.id.of(entry)) {
+            self.inner.places.forget(&id);
         }
         match answer {
             Some(entry) => Ok(Some(entry)),
@@ -322,61 +257,6 @@ impl Bridge {
         if let Err(fault) = self.inner.directory.rename(now, &rdn, parent.as_ref(), &[]).await {
             tracing::error!(entry = %now, wanted = %old, %fault, "the old name could not be restored");
         }
-    }
-
-    /// Deletes a resource the way the table says.
-    pub(super) async fn delete(
-        &self,
-        mapping: &ResourceMapping,
-        id: &str,
-        if_match: Option<&VersionMatch>,
-    ) -> Result<Receipt, Fault> {
-        let _turn = self.inner.locks.turn(id.to_owned()).await;
-        let whole = if_match.is_some() || mapping.delete != Delete::Delete;
-        let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
-        let mut unsure = false;
-        for _ in 0..ATTEMPTS {
-            let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
-                Err(Fault::NotFound { .. }) if unsure => return Ok(Receipt::Deleted),
-                other => other?,
-            };
-            if if_match.is_some() {
-                check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
-            }
-            match self.remove(mapping, &entry).await {
-                Ok(()) => {
-                    self.inner.places.forget(id);
-                    match &mapping.delete {
-                        Delete::Delete => tracing::info!(entry = %entry.dn, "deleted"),
-                        Delete::Disable => tracing::info!(entry = %entry.dn, "disabled instead of deleted"),
-                        Delete::MoveTo(to) => tracing::info!(entry = %entry.dn, %to, "moved away instead of deleted"),
-                    }
-                    return Ok(Receipt::Deleted);
-                }
-                Err(fault) if moved_on(&fault) => unsure = true,
-                Err(fault) => return Err(self.fault(fault)),
-            }
-        }
-        Err(self.unsure())
-    }
-
-    async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {
-        let update = match &mapping.delete {
-            Delete::Delete => {
-                self.inner.directory.delete(&entry.dn).await?;
-                self.tidy(&entry.dn, None).await;
-                return Ok(());
-            }
-            Delete::Disable => mapping.plan_disable(entry),
-            Delete::MoveTo(container) => {
-                let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
-                self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await?;
-                // Who is gone is nobody's member and nobody's manager.
-                self.tidy(&entry.dn, None).await;
-                return Ok(());
-            }
-        };
-        self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute), None).await.map(drop)
     }
 
     /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so.
@@ -398,7 +278,7 @@ impl Bridge {
         found.first().map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
     }
 
-    async fn entry_at(&self, dn: &Dn, attributes: Vec<AttributeName>) -> Result<Entry, Fault> {
+    pub(super) async fn entry_at(&self, dn: &Dn, attributes: Vec<AttributeName>) -> Result<Entry, Fault> {
         self.search_entry(dn, attributes).await.map_err(|fault| self.fault(fault))
     }
 
@@ -430,25 +310,9 @@ fn vanished(dn: &Dn) -> directory::Fault {
 }
 
 /// Faults that mean: what was read is no longer what is there, or it is not known.
-fn moved_on(fault: &directory::Fault) -> bool {
+pub(super) fn moved_on(fault: &directory::Fault) -> bool {
     matches!(
         fault.kind,
         Kind::NoSuchValue | Kind::ValueExists | Kind::NotFound | Kind::UnknownOutcome | Kind::AssertionFailed
     )
-}
-
-fn is_as_planned(entry: &Entry, plan: &NewEntry, read: &[AttributeName]) -> bool {
-    plan.attributes.iter().filter(|(name, _)| read.contains(name)).all(|(name, values)| {
-        let has = entry.values(name);
-        has.len() == values.len() && values.iter().all(|value| has.contains(value))
-    })
-}
-
-pub(super) fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {
-    let name = mapping.unique_name();
-    let value = resource.text(&AttributePath::core(name)).unwrap_or_default();
-    Fault::Request(scim::Fault::new(
-        FaultKind::Uniqueness,
-        format!("The {name} {value:?} is taken: the directory has an entry {dn}."),
-    ))
 }

@@ -60,6 +60,10 @@ impl Projection {
     /// The resource with what the answer shows.
     #[must_use]
     pub fn apply(&self, mut resource: Resource, schema: &ResourceSchema) -> Resource {
+        // What is read from a directory never holds what is not shown by default.
+        if self.is_default() && !resource.as_map().contains_key("password") {
+            return resource;
+        }
         let members = AttributePath::core("members");
         let mut members_text = None;
         if !self.wants(&members) {

@@ -141,7 +141,10 @@ async fn delete_may_move_away_and_the_resource_is_gone_even_below_the_base() {
     world.scim.delete(&format!("/Users/{id}")).await.expect_error(404, "");
     assert_eq!(world.scim.get("/Users").await.total(), 0);
     assert_eq!(world.scim.search("/Users", "userName eq \"ada\"").await.total(), 0);
-    world.join("ada").await;
+    // The next of that name can be deleted, too.
+    let id = world.join("ada").await;
+    world.scim.delete(&format!("/Users/{id}")).await.expect(204);
+    assert_eq!(world.dns().await, ["uid=ada,ou=bin,ou=people".to_owned(), format!("uid=ada-{id},ou=bin,ou=people")]);
 }
 
 #[tokio::test]

@@ -1,0 +1,92 @@
+//! Resources that go.
+
+use crate::directory::{self, Dn, Entry};
+use crate::mapping::{Delete, ResourceMapping};
+
+use super::version::check_version;
+use super::write::{ATTEMPTS, moved_on};
+use super::{Bridge, Fault, Receipt, VersionMatch};
+
+impl Bridge {
+    /// Deletes a resource the way the table says.
+    pub(super) async fn delete(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        if_match: Option<&VersionMatch>,
+    ) -> Result<Receipt, Fault> {
+        let _turn = self.inner.locks.turn(id.to_owned()).await;
+        let whole = if_match.is_some() || mapping.delete != Delete::Delete;
+        let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
+        let mut tried = None;
+        for _ in 0..ATTEMPTS {
+            let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
+                // The attempt whose answer was lost did it.
+                (Err(Fault::NotFound { .. }), Some(dn)) => {
+                    self.tidy(dn, None).await;
+                    return Ok(Receipt::Deleted);
+                }
+                (other, _) => other?,
+            };
+            if if_match.is_some() {
+                check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
+            }
+            match self.remove(mapping, &entry).await {
+                Ok(()) => {
+                    self.inner.places.forget(id);
+                    match &mapping.delete {
+                        Delete::Delete => tracing::info!(entry = %entry.dn, "deleted"),
+                        Delete::Disable => tracing::info!(entry = %entry.dn, "disabled instead of deleted"),
+                        Delete::MoveTo(to) => tracing::info!(entry = %entry.dn, %to, "moved away instead of deleted"),
+                    }
+                    return Ok(Receipt::Deleted);
+                }
+                Err(fault) if moved_on(&fault) => tried = Some(entry.dn),
+                Err(fault) => return Err(self.fault(fault)),
+            }
+        }
+        Err(self.unsure())
+    }
+
+    async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {
+        let update = match &mapping.delete {
+            Delete::Delete => {
+                self.inner.directory.delete(&entry.dn).await?;
+                self.tidy(&entry.dn, None).await;
+                return Ok(());
+            }
+            Delete::Disable => mapping.plan_disable(entry),
+            Delete::MoveTo(container) => {
+                self.move_away(mapping, entry, container).await?;
+                // Who is gone is nobody's member and nobody's manager.
+                self.tidy(&entry.dn, None).await;
+                return Ok(());
+            }
+        };
+        let changed =
+            self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute), None).await?;
+        if let Some(moved) = changed {
+            self.tidy(&entry.dn, Some(&moved.dn)).await;
+        }
+        Ok(())
+    }
+
+    /// Moves an entry to where deleted ones are kept. If one of the same name was deleted before, the id tells them
+    /// apart.
+    async fn move_away(
+        &self,
+        mapping: &ResourceMapping,
+        entry: &Entry,
+        container: &Dn,
+    ) -> Result<(), directory::Fault> {
+        let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
+        let moved = self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await;
+        let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
+        let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
+            return moved.map(drop);
+        };
+        let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
+        let rdn = rdn.replacing(attribute, &name);
+        self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
+    }
+}
