@@ -52,17 +52,27 @@ impl Fault {
         if fault.is_transient() {
             return Self::Unavailable { detail: fault.to_string(), retry_after };
         }
+        let detail = in_its_own_words(fault);
         if fault.is_uniqueness() {
-            return Self::Request(scim::Fault::new(FaultKind::Uniqueness, fault.to_string()));
+            return Self::Request(scim::Fault::new(FaultKind::Uniqueness, detail));
         }
         match fault.kind {
-            Kind::AccessDenied => Self::Forbidden(fault.to_string()),
+            Kind::AccessDenied => Self::Forbidden(detail),
             Kind::Constraint | Kind::InvalidSyntax | Kind::ObjectClass | Kind::ValueExists | Kind::NotAllowedOnRdn => {
-                Self::Request(scim::Fault::new(FaultKind::InvalidValue, fault.to_string()))
+                Self::Request(scim::Fault::new(FaultKind::InvalidValue, detail))
             }
-            _ => Self::Directory(fault.to_string()),
+            _ => Self::Directory(detail),
         }
     }
+}
+
+/// The fault with what the server said to it: which attribute is missing, which rule is broken.
+fn in_its_own_words(fault: &directory::Fault) -> String {
+    let message = fault.to_string();
+    if fault.diagnostic.is_empty() || message.contains(&fault.diagnostic) {
+        return message;
+    }
+    format!("{message} (the directory says: {})", fault.diagnostic)
 }
 
 impl From<NoId> for Fault {

@@ -1,290 +1,174 @@
-//! Lists: filter, order, page (RFC 7644 section 3.4.2).
+//! Lists: one page of what matches, by its number (RFC 7644 section 3.4.2.4) or by a cursor (RFC 9865).
 //!
-//! What the filter matches is decided before anything is counted or paged. The order is by the attribute that the
-//! client asked for, then by id, so that it is the same on every page.
+//! What matches is found whole, as ids in their order, before a page is cut from it. The ids of a list that is longer
+//! than its page are kept for the next one.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::Range;
+use std::sync::Arc;
 
-use serde_json::Value;
+use crate::mapping::ResourceMapping;
+use crate::scim::{Query, Resource, ResourceKind};
 
-use crate::directory::{self, AttributeName, Entry, FaultKind, Filter as LdapFilter, Scope, Search};
-use crate::mapping::{Compiled, Mentions, NoId, ResourceMapping, Terms};
-use crate::scim::{AttributePath, Filter, Projection, Query, Resource, ResourceKind, SortOrder};
-
-use super::read::{Found, in_sight, shows_members};
+use super::read::{Found, shows_members};
+use super::snapshot::{Cursor, Id, Question};
 use super::{Bridge, Fault};
-
-/// Alternatives in a filter that can still be asked for by one search.
-const FETCH: usize = 100;
 
 /// One page of a list.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// The resources of this page, not yet projected.
-    pub resources: Vec<Resource>,
+    /// The resources of this page with their kinds, not yet projected.
+    pub resources: Vec<(ResourceKind, Resource)>,
     /// How many match in all.
     pub total: usize,
     /// The 1-based index of the first one.
     pub start_index: usize,
+    /// The cursor of the next page, where the client pages by cursor and there is one.
+    pub next: Option<String>,
+    /// The cursor of the page before.
+    pub previous: Option<String>,
 }
 
-/// Something that matches, as long as it is not known whether it is on the page.
-struct Candidate {
-    key: Option<Value>,
-    id: String,
-    found: Option<Found>,
+/// What is asked of one kind.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub kind: ResourceKind,
+    pub mapping: &'a ResourceMapping,
+    pub query: &'a Query,
+}
+
+/// Everything that matches.
+#[derive(Default)]
+pub(super) struct Listing {
+    /// All of it, in its order.
+    pub ids: Vec<Id>,
+    /// What had to be read to find it.
+    pub found: HashMap<Id, Found>,
 }
 
 impl Bridge {
-    /// The resources of one kind that match `query`.
-    pub async fn list(&self, kind: ResourceKind, query: &Query) -> Result<Page, Fault> {
-        let mapping = self.mapping(kind)?;
-        let compiled = self.compile(mapping, query.filter.as_ref()).await?;
-        let narrow = query.filter.as_ref().is_some_and(is_narrow);
-        let mut candidates = None;
-        if narrow {
-            candidates = self.search_all(mapping, query, &compiled).await?;
+    /// One page of what matches, of one kind or of several. With several kinds each has the query in the terms of its
+    /// own schema; page and order are those of the first.
+    pub async fn list(&self, asked: &[(ResourceKind, Query)]) -> Result<Page, Fault> {
+        let parts = asked.iter().map(|(kind, query)| Ok(Part { kind: *kind, mapping: self.mapping(*kind)?, query }));
+        let parts = parts.collect::<Result<Vec<Part<'_>>, Fault>>()?;
+        match parts.first().and_then(|part| part.query.cursor.as_deref()) {
+            None => self.page_by_index(&parts).await,
+            Some("") => self.first_page(&parts).await,
+            Some(cursor) => self.page_by_cursor(&parts, Cursor::parse(cursor)?).await,
         }
-        let mut candidates = match candidates {
-            Some(candidates) => candidates,
-            None => self.scan_all(mapping, query, &compiled).await?,
-        };
-        let exact = sorts_exactly(mapping, query.sort_by.as_ref());
-        candidates.sort_by(|one, other| compare(one, other, query.sort_order, exact));
-        candidates.dedup_by(|one, other| one.id == other.id);
-        let total = candidates.len();
-        let count = query.count.unwrap_or(usize::MAX).min(self.inner.policy.max_results);
-        let page: Vec<Candidate> = candidates.into_iter().skip(query.start_index - 1).take(count).collect();
-        let resources = self.page(mapping, &query.projection, page).await?;
-        Ok(Page { resources, total, start_index: query.start_index })
     }
 
-    async fn compile(&self, mapping: &ResourceMapping, filter: Option<&Filter>) -> Result<Compiled, Fault> {
-        let Some(filter) = filter else { return Ok(Compiled { filter: LdapFilter::any(), exact: true }) };
-        let asked = mapping.filter_mentions(filter);
-        let mentions = if asked.is_empty() { Mentions::default() } else { self.resolve(asked).await? };
-        let asked = mapping.filter_members(filter);
-        let members = match &mapping.members {
-            Some(members) if !asked.is_empty() => self.member_values(members, &asked).await?,
-            _ => HashMap::new(),
-        };
-        let terms = Terms {
-            mentions: &mentions,
-            members: &members,
-            schema: self.server_schema().await,
-            dialect: self.dialect(),
-        };
-        Ok(mapping.compile(filter, terms)?)
-    }
-
-    /// The server's schema, read once. Without it filters stay right and only narrow less.
-    async fn server_schema(&self) -> Option<&directory::SchemaView> {
-        if let Some(schema) = self.inner.schema.get() {
-            return Some(schema);
-        }
-        match self.inner.directory.schema().await {
-            Ok(schema) => Some(self.inner.schema.get_or_init(|| schema)),
-            Err(fault) => {
-                tracing::debug!(directory = self.inner.directory.name(), %fault, "the server's schema could not be read");
-                None
+    async fn page_by_index(&self, parts: &[Part<'_>]) -> Result<Page, Fault> {
+        let snapshots = &self.inner.snapshots;
+        let start_index = parts.first().map_or(1, |part| part.query.start_index);
+        let (skip, count) = (start_index - 1, self.page_size(parts));
+        let answer = |resources, total| Page { resources, total, start_index, next: None, previous: None };
+        if skip > 0
+            && let Some(ids) = snapshots.recall(&question(parts))
+        {
+            let page = cut(&ids, skip, count);
+            let resources = self.fetch(parts, page, HashMap::new()).await?;
+            // Nothing where there should be something: a client that counts up to the total would go on for ever.
+            if page.is_empty() || !resources.is_empty() {
+                return Ok(answer(resources, ids.len()));
             }
+            snapshots.forget(&question(parts));
         }
+        let mark = snapshots.mark();
+        let listing = self.matching(parts).await?;
+        let resources = self.fetch(parts, cut(&listing.ids, skip, count), listing.found).await?;
+        let total = listing.ids.len();
+        if count > 0 && skip.saturating_add(count) < total {
+            snapshots.keep_for_index(mark, question(parts), compact(listing.ids));
+        }
+        Ok(answer(resources, total))
     }
 
-    /// One search for everything, all attributes at once; `None` when the server's size limit forbids it.
-    async fn search_all(
-        &self,
-        mapping: &ResourceMapping,
-        query: &Query,
-        compiled: &Compiled,
-    ) -> Result<Option<Vec<Candidate>>, Fault> {
-        let needed = needed(query, compiled);
-        let attributes = mapping.attributes(self.dialect(), &needed);
-        let mut search = Self::search_for(mapping, compiled, attributes);
-        let mut entries = Vec::new();
-        for base in mapping.search_bases() {
-            search.base = base;
-            match self.inner.directory.search(&search).await {
-                Ok(found) => entries.extend(found),
-                Err(fault) if fault.kind == FaultKind::SizeLimit => return Ok(None),
-                Err(fault) => return Err(self.fault(fault)),
-            }
-        }
-        entries.retain(|entry| in_sight(mapping, &entry.dn));
-        let found = entries
-            .into_iter()
-            .map(|entry| self.read(mapping, entry, shows_members(&needed)))
-            .collect::<Result<Vec<_>, NoId>>()?;
-        self.choose(mapping, query, compiled, found).await.map(Some)
-    }
-
-    /// Pages through everything. Where the filter is exact and the order is by id, only ids are read.
-    async fn scan_all(
-        &self,
-        mapping: &ResourceMapping,
-        query: &Query,
-        compiled: &Compiled,
-    ) -> Result<Vec<Candidate>, Fault> {
-        let ids_do = compiled.exact && query.sort_by.is_none();
-        let attributes = if ids_do {
-            vec![mapping.id.attribute.clone()]
+    /// The first of a sequence of pages by cursor. One that is the whole list needs no cursor.
+    async fn first_page(&self, parts: &[Part<'_>]) -> Result<Page, Fault> {
+        let listing = self.matching(parts).await?;
+        let (total, count) = (listing.ids.len(), self.page_size(parts));
+        let resources = self.fetch(parts, cut(&listing.ids, 0, count), listing.found).await?;
+        // A page of no size asks for the total alone: there is no next one.
+        let next = if count > 0 && count < total {
+            let first = self.inner.snapshots.keep_for_cursor(question(parts), compact(listing.ids))?;
+            first.moved_to(count).map(Cursor::to_text)
         } else {
-            mapping.attributes(self.dialect(), &needed(query, compiled))
+            None
         };
-        let mut search = Self::search_for(mapping, compiled, attributes);
-        let mut collected = Collected::new(self, mapping, ids_do, shows_members(&needed(query, compiled)));
-        for base in mapping.search_bases() {
-            search.base = base;
-            let scanned = self.inner.directory.scan(&search, &mut |entry| collected.take(entry)).await;
-            scanned.map_err(|fault| self.fault(fault))?;
-        }
-        if let Some(fault) = collected.fault {
-            return Err(fault.into());
-        }
-        if ids_do {
-            let plain = |id| Candidate { key: None, id, found: None };
-            return Ok(collected.ids.into_iter().map(plain).collect());
-        }
-        self.choose(mapping, query, compiled, collected.found).await
+        Ok(Page { resources, total, start_index: 1, next, previous: None })
     }
 
-    /// Applies what the LDAP filter could not say, and the sort key.
-    async fn choose(
+    async fn page_by_cursor(&self, parts: &[Part<'_>], cursor: Cursor) -> Result<Page, Fault> {
+        let ids = self.inner.snapshots.open(cursor, &question(parts))?;
+        let at = usize::try_from(cursor.at).unwrap_or(usize::MAX);
+        let count = self.page_size(parts);
+        let resources = self.fetch(parts, cut(&ids, at, count), HashMap::new()).await?;
+        let text_at = |at: usize| cursor.moved_to(at).map(Cursor::to_text);
+        let behind = at.saturating_add(count);
+        Ok(Page {
+            resources,
+            total: ids.len(),
+            start_index: at.saturating_add(1),
+            next: if count > 0 && behind < ids.len() { text_at(behind) } else { None },
+            previous: if count > 0 && at > 0 { text_at(at.saturating_sub(count)) } else { None },
+        })
+    }
+
+    fn page_size(&self, parts: &[Part<'_>]) -> usize {
+        let asked = parts.first().and_then(|part| part.query.count);
+        asked.unwrap_or(usize::MAX).min(self.inner.policy.max_results)
+    }
+
+    /// The resources with these ids, in the same order; what is gone meanwhile is left out.
+    async fn fetch(
         &self,
-        mapping: &ResourceMapping,
-        query: &Query,
-        compiled: &Compiled,
-        found: Vec<Found>,
-    ) -> Result<Vec<Candidate>, Fault> {
-        let residual = query.filter.as_ref().filter(|_| !compiled.exact);
-        if residual.is_none() && query.sort_by.is_none() {
-            let plain = |found: Found| Candidate { key: None, id: found.reading.id.clone(), found: Some(found) };
-            return Ok(found.into_iter().map(plain).collect());
-        }
-        let resources = self.finish_all(mapping, found.clone()).await?;
-        let mut chosen = Vec::new();
-        for (found, mut resource) in found.into_iter().zip(resources) {
-            resource.unfold_members();
-            if residual.is_none_or(|filter| filter.matches(&resource, &mapping.schema)) {
-                let key = query.sort_by.as_ref().and_then(|path| sort_key(&resource, path));
-                chosen.push(Candidate { key, id: found.reading.id.clone(), found: Some(found) });
+        parts: &[Part<'_>],
+        ids: &[Id],
+        mut found: HashMap<Id, Found>,
+    ) -> Result<Vec<(ResourceKind, Resource)>, Fault> {
+        let mut placed = Vec::with_capacity(ids.len());
+        for Part { kind, mapping, query } in parts {
+            let own = || ids.iter().enumerate().filter(|(_, id)| id.kind() == *kind);
+            let missing: Vec<_> = own().filter(|(_, id)| !found.contains_key(*id)).map(|(_, id)| id.text()).collect();
+            let missing: Vec<&str> = missing.iter().map(AsRef::as_ref).collect();
+            let attributes = mapping.attributes(self.dialect(), &query.projection);
+            for entry in self.entries_by_ids(mapping, &missing, &attributes).await? {
+                let read = self.read(mapping, entry, shows_members(&query.projection))?;
+                found.insert(Id::new(*kind, &read.reading.id), read);
             }
+            let chosen = own().filter_map(|(at, id)| Some((at, found.remove(id)?)));
+            let (positions, chosen): (Vec<usize>, Vec<Found>) = chosen.unzip();
+            let resources = self.finish_all(mapping, chosen).await?;
+            placed.extend(positions.into_iter().zip(resources).map(|(at, resource)| (at, (*kind, resource))));
         }
-        Ok(chosen)
+        placed.sort_unstable_by_key(|(at, _)| *at);
+        Ok(placed.into_iter().map(|(_, resource)| resource).collect())
     }
+}
 
-    /// Turns the chosen ones into resources; what was read by id alone is fetched now.
-    async fn page(
-        &self,
-        mapping: &ResourceMapping,
-        projection: &Projection,
-        page: Vec<Candidate>,
-    ) -> Result<Vec<Resource>, Fault> {
-        let missing: Vec<String> =
-            page.iter().filter(|candidate| candidate.found.is_none()).map(|candidate| candidate.id.clone()).collect();
-        let mut fetched = HashMap::new();
-        let ids: Vec<&str> = missing.iter().map(String::as_str).collect();
-        let attributes = mapping.attributes(self.dialect(), projection);
-        for entry in self.entries_by_ids(mapping, &ids, &attributes).await? {
-            let found = self.read(mapping, entry, shows_members(projection))?;
-            fetched.insert(found.reading.id.clone(), found);
+/// The part of a list that a page shows.
+fn cut(ids: &[Id], skip: usize, count: usize) -> &[Id] {
+    let page: Range<usize> = skip.min(ids.len())..skip.saturating_add(count).min(ids.len());
+    ids.get(page).unwrap_or_default()
+}
+
+fn compact(mut ids: Vec<Id>) -> Arc<Vec<Id>> {
+    ids.shrink_to_fit();
+    Arc::new(ids)
+}
+
+/// What the list answers, apart from the page and from what is shown of each resource.
+fn question(parts: &[Part<'_>]) -> Question {
+    let mut text = String::new();
+    for Part { query, .. } in parts {
+        for clause in [query.filter.as_ref().map(ToString::to_string), query.sort_by.as_ref().map(ToString::to_string)]
+        {
+            text.push_str(&clause.unwrap_or_default());
+            text.push('\n');
         }
-        let found = page
-            .into_iter()
-            .filter_map(|candidate| candidate.found.or_else(|| fetched.remove(&candidate.id)))
-            .collect();
-        self.finish_all(mapping, found).await
+        text.push_str(if query.sort_order == crate::scim::SortOrder::Ascending { "up\n" } else { "down\n" });
     }
-
-    fn search_for(mapping: &ResourceMapping, compiled: &Compiled, attributes: Vec<AttributeName>) -> Search {
-        let filter = LdapFilter::And(vec![mapping.filter.clone(), compiled.filter.clone()]);
-        Search { base: directory::Dn::root(), scope: Scope::Sub, filter, attributes, size_limit: 0 }
-    }
-}
-
-/// What has to be read of each entry: what the answer shows, and everything where the bridge has to filter or sort.
-fn needed(query: &Query, compiled: &Compiled) -> Projection {
-    if compiled.exact && query.sort_by.is_none() { query.projection.clone() } else { Projection::default() }
-}
-
-/// What a scan gathers.
-struct Collected<'a> {
-    bridge: &'a Bridge,
-    mapping: &'a ResourceMapping,
-    ids_do: bool,
-    members: bool,
-    ids: Vec<String>,
-    found: Vec<Found>,
-    fault: Option<NoId>,
-}
-
-impl<'a> Collected<'a> {
-    const fn new(bridge: &'a Bridge, mapping: &'a ResourceMapping, ids_do: bool, members: bool) -> Self {
-        Self { bridge, mapping, ids_do, members, ids: Vec::new(), found: Vec::new(), fault: None }
-    }
-
-    fn take(&mut self, entry: Entry) -> ControlFlow<()> {
-        if !in_sight(self.mapping, &entry.dn) {
-            return ControlFlow::Continue(());
-        }
-        match self.bridge.read(self.mapping, entry, self.members) {
-            Ok(found) if self.ids_do => self.ids.push(found.reading.id),
-            Ok(found) => self.found.push(found),
-            // A list that leaves somebody out makes the client unassign them.
-            Err(fault) => {
-                self.fault = Some(fault);
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Whether a filter asks for one value of something, so that few entries can be expected to match.
-fn is_narrow(filter: &Filter) -> bool {
-    match filter {
-        Filter::And(parts) => parts.iter().any(is_narrow),
-        Filter::Or(parts) => parts.len() <= FETCH && parts.iter().all(is_narrow),
-        Filter::Compare { op, value, .. } => {
-            *op == crate::scim::Comparison::Eq && matches!(value, crate::scim::Literal::String(_))
-        }
-        Filter::Complex { filter, .. } => is_narrow(filter),
-        Filter::Not(_) | Filter::Present(_) => false,
-    }
-}
-
-fn sort_key(resource: &Resource, path: &AttributePath) -> Option<Value> {
-    let values = resource.values(path);
-    let first = values.first().copied()?;
-    match first {
-        Value::Object(element) => element.get("value").cloned(),
-        plain => Some(plain.clone()),
-    }
-}
-
-fn sorts_exactly(mapping: &ResourceMapping, path: Option<&AttributePath>) -> bool {
-    path.and_then(|path| mapping.schema.resolve(path)).is_some_and(|(_, attribute)| attribute.case_exact)
-}
-
-/// Resources without the attribute come last in ascending order (RFC 7644 section 3.4.2.3).
-fn compare(one: &Candidate, other: &Candidate, order: SortOrder, exact: bool) -> Ordering {
-    let by_key = match (&one.key, &other.key) {
-        (Some(one), Some(other)) => compare_values(one, other, exact),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => Ordering::Equal,
-    };
-    let by_key = if order == SortOrder::Descending { by_key.reverse() } else { by_key };
-    by_key.then_with(|| one.id.cmp(&other.id))
-}
-
-fn compare_values(one: &Value, other: &Value, exact: bool) -> Ordering {
-    match (one, other) {
-        (Value::String(one), Value::String(other)) if exact => one.cmp(other),
-        (Value::String(one), Value::String(other)) => one.to_lowercase().cmp(&other.to_lowercase()),
-        (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
-        _ => one.as_f64().partial_cmp(&other.as_f64()).unwrap_or(Ordering::Equal),
-    }
+    Question { kinds: parts.iter().map(|part| part.kind).collect(), text }
 }

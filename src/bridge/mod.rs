@@ -6,11 +6,14 @@
 mod explain;
 mod fault;
 mod list;
+mod matching;
 mod membership;
 mod order;
 mod read;
 mod references;
+mod snapshot;
 mod tidy;
+mod version;
 mod write;
 
 use std::sync::{Arc, OnceLock};
@@ -18,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
+pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::{Directory, SchemaView};
 use crate::mapping::{Mapping, ResourceMapping, WriteMode};
@@ -37,6 +41,7 @@ struct Inner {
     locks: order::Locks,
     places: membership::Places,
     schema: OnceLock<SchemaView>,
+    snapshots: snapshot::Snapshots,
 }
 
 /// What a tenant's configuration says about how its intents are carried out.
@@ -139,6 +144,7 @@ impl Bridge {
             locks: order::Locks::default(),
             places: membership::Places::default(),
             schema: OnceLock::new(),
+            snapshots: snapshot::Snapshots::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -175,6 +181,13 @@ impl Bridge {
     /// Carries `intent` out.
     pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
+        let outcome = self.carry(mapping, intent).await;
+        // Also after a fault: a write whose outcome is unknown may have been carried out.
+        self.inner.snapshots.written(mapping.kind);
+        outcome
+    }
+
+    async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
         let if_match = intent.if_match.as_ref();
         match intent.action {
             Action::Create(resource) => self.create(mapping, resource).await,

@@ -7,6 +7,7 @@ use crate::mapping::{
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
 use super::membership::VALUES;
+use super::version::{check_version, unchanged};
 use super::{Bridge, Fault, Receipt, VersionMatch};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
@@ -34,6 +35,8 @@ struct Request<'a> {
     change: &'a Change,
     delta: MemberDelta,
     if_match: Option<&'a VersionMatch>,
+    /// Tells whether the entry was changed between reading and writing.
+    mark: Option<AttributeName>,
     answer: bool,
 }
 
@@ -157,7 +160,8 @@ impl Bridge {
             self.change_members(mapping, members, id, &delta).await?;
             return Ok(Receipt::Changed);
         }
-        let request = Request { mapping, id, change: &change, delta, if_match, answer };
+        let mark = self.change_mark(if_match).await;
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -171,7 +175,8 @@ impl Bridge {
     async fn attempt(&self, request: &Request<'_>) -> Result<Option<Receipt>, Fault> {
         let Request { mapping, id, change, .. } = *request;
         let with_members = change.resets_members() || request.if_match.is_some() || request.answer;
-        let attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
+        let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
+        attributes.extend(request.mark.clone());
         let mut entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
             Ok(entry) => entry,
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
@@ -189,7 +194,8 @@ impl Bridge {
             }
             _ => request.delta.clone(),
         };
-        let outcome = self.carry_out(mapping, &entry, &update, &attributes).await;
+        let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
+        let outcome = self.carry_out(mapping, &entry, &update, &attributes, unchanged).await;
         let changed = match outcome {
             Ok(changed) => changed,
             Err(fault) if moved_on(&fault) => {
@@ -275,6 +281,7 @@ impl Bridge {
         entry: &Entry,
         update: &Update,
         read_back: &[AttributeName],
+        unchanged: Option<Filter>,
     ) -> Result<Option<Entry>, directory::Fault> {
         let directory = &self.inner.directory;
         let now = update.renamed(&entry.dn);
@@ -286,7 +293,9 @@ impl Bridge {
             answer = directory.rename(&entry.dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
         }
         if !update.modifications.is_empty() {
-            let options = ModifyOptions { read_back: read_back.to_vec(), assertion: None, permissive: false };
+            // The rename itself changed what there would be to compare.
+            let assertion = unchanged.filter(|_| update.rename.is_none());
+            let options = ModifyOptions { read_back: read_back.to_vec(), assertion, permissive: false };
             match directory.modify(&now, &update.modifications, &options).await {
                 Ok(entry) => answer = entry,
                 Err(fault) if update.rename.is_some() && !fault.is_transient() => {
@@ -337,7 +346,11 @@ impl Bridge {
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
-                    tracing::info!(entry = %entry.dn, "deleted");
+                    match &mapping.delete {
+                        Delete::Delete => tracing::info!(entry = %entry.dn, "deleted"),
+                        Delete::Disable => tracing::info!(entry = %entry.dn, "disabled instead of deleted"),
+                        Delete::MoveTo(to) => tracing::info!(entry = %entry.dn, %to, "moved away instead of deleted"),
+                    }
                     return Ok(Receipt::Deleted);
                 }
                 Err(fault) if moved_on(&fault) => unsure = true,
@@ -363,7 +376,7 @@ impl Bridge {
                 return Ok(());
             }
         };
-        self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute)).await.map(drop)
+        self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute), None).await.map(drop)
     }
 
     /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so.
@@ -418,14 +431,10 @@ fn vanished(dn: &Dn) -> directory::Fault {
 
 /// Faults that mean: what was read is no longer what is there, or it is not known.
 fn moved_on(fault: &directory::Fault) -> bool {
-    matches!(fault.kind, Kind::NoSuchValue | Kind::ValueExists | Kind::NotFound | Kind::UnknownOutcome)
-}
-
-fn check_version(resource: &Resource, if_match: Option<&VersionMatch>) -> Result<(), Fault> {
-    let Some(wanted) = if_match else { return Ok(()) };
-    let path = AttributePath { sub: Some("version".to_owned()), ..AttributePath::core("meta") };
-    let allowed = resource.text(&path).is_some_and(|version| wanted.allows(version));
-    if allowed { Ok(()) } else { Err(Fault::PreconditionFailed) }
+    matches!(
+        fault.kind,
+        Kind::NoSuchValue | Kind::ValueExists | Kind::NotFound | Kind::UnknownOutcome | Kind::AssertionFailed
+    )
 }
 
 fn is_as_planned(entry: &Entry, plan: &NewEntry, read: &[AttributeName]) -> bool {

@@ -12,6 +12,7 @@ use crate::mapping::Mapping;
 use crate::tables::{Located, Node, Place, Spot, TableReader, Value};
 
 /// One identity provider's view of a directory.
+#[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on one another")]
 #[derive(Debug, Clone)]
 pub struct Tenant {
     /// Its name in the file.
@@ -28,6 +29,8 @@ pub struct Tenant {
     pub mapping: Arc<Mapping>,
     /// Groups are served.
     pub groups: bool,
+    /// Bulk requests are served.
+    pub bulk: bool,
     /// Requests are served.
     pub enabled: bool,
     /// What a PATCH is answered with.
@@ -83,6 +86,7 @@ pub enum Credential {
 }
 
 /// A tenant as the file has it; what is wrong is reported and missing.
+#[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on one another")]
 pub(super) struct Written {
     pub(super) name: String,
     pub(super) spot: Spot,
@@ -92,6 +96,7 @@ pub(super) struct Written {
     pub(super) groups: bool,
     /// Where `groups` stands, if it does.
     pub(super) groups_spot: Option<Spot>,
+    pub(super) bulk: bool,
     pub(super) enabled: bool,
     pub(super) patch_response: PatchResponse,
     pub(super) password_sync: bool,
@@ -110,6 +115,7 @@ impl Written {
             mapping_path: self.mapping?.value,
             mapping: mapping?,
             groups: self.groups,
+            bulk: self.bulk,
             enabled: self.enabled,
             patch_response: self.patch_response,
             password_sync: self.password_sync,
@@ -137,6 +143,7 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
         mapping: mapping.map(|it| Located { value: folder.join(&it.value), spot: it.spot }),
         groups: groups.as_ref().is_none_or(|it| it.value),
         groups_spot: groups.map(|it| it.spot),
+        bulk: reader.optional::<bool>("bulk").is_some_and(|it| it.value),
         enabled,
         patch_response: patch_response(&reader),
         password_sync: reader.optional::<bool>("password_sync").is_some_and(|it| it.value),

@@ -85,7 +85,7 @@ fn a_short_file_gets_every_default() {
     let Bind::Simple { password, .. } = &corp.settings.bind else { panic!() };
     assert_eq!(password.expose_secret(), "bind secret");
     let okta = &config.tenants[0];
-    assert!(okta.groups && okta.enabled && !okta.password_sync);
+    assert!(okta.groups && okta.enabled && !okta.bulk && !okta.password_sync);
     assert_eq!(okta.patch_response, PatchResponse { user: PatchAnswer::Resource, group: PatchAnswer::NoContent });
     let Credential::Basic { password, .. } = &okta.credentials[0] else { panic!() };
     assert_eq!(password.expose_secret(), "okta-secret");

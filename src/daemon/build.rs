@@ -59,6 +59,7 @@ fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSett
         patch_response: tenant.patch_response,
         max_results: MAX_RESULTS,
         password_sync: tenant.password_sync,
+        bulk: tenant.bulk,
         bridge: bridge(tenant, base_url, directory),
     }
 }

@@ -82,6 +82,17 @@ impl Filter {
         Self::Not(Box::new(Self::any()))
     }
 
+    /// Whether it shows, without anybody being asked, that it holds for no entry.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        match self {
+            Self::And(parts) => parts.iter().any(Self::is_never),
+            Self::Or(parts) => parts.iter().all(Self::is_never),
+            Self::Not(inner) => **inner == Self::any(),
+            _ => false,
+        }
+    }
+
     /// The attribute equals the text `value`.
     #[must_use]
     pub fn equal(attribute: &AttributeName, value: &str) -> Self {

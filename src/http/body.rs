@@ -16,6 +16,28 @@ use crate::scim::{self, FaultKind};
 /// How long the body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where the body of an operation comes from.
+pub(super) enum Body<'a> {
+    /// The request itself, which has not been read yet.
+    Request { headers: &'a HeaderMap, payload: &'a mut Payload, limit: usize },
+    /// A bulk request, which has; it may have left it out.
+    Bulk(Option<Value>),
+}
+
+impl Body<'_> {
+    /// The body as JSON.
+    pub(super) async fn json(self) -> Result<Value, Fault> {
+        match self {
+            Self::Request { headers, payload, limit } => read(headers, payload, limit).await,
+            Self::Bulk(Some(data)) => Ok(data),
+            Self::Bulk(None) => {
+                let detail = "The operation has no data; a JSON object is needed.";
+                Err(Fault::Request(scim::Fault::new(FaultKind::InvalidSyntax, detail)))
+            }
+        }
+    }
+}
+
 /// Reads the body of a request as JSON; it may have up to `limit` bytes.
 pub(super) async fn read(headers: &HeaderMap, payload: &mut Payload, limit: usize) -> Result<Value, Fault> {
     negotiation::check_body_type(headers)?;

@@ -5,11 +5,13 @@ use actix_web::http::header::{HeaderMap, USER_AGENT};
 use actix_web::web::Bytes;
 use serde_json::Value;
 
+use super::bulk::MAX_OPERATIONS;
 use super::credentials::Credentials;
 use super::negotiation::SCIM_JSON;
 use super::outcome::Fault;
 use super::route::Endpoint;
 use super::site::TenantSettings;
+use crate::bridge::CURSOR_TIMEOUT;
 use crate::scim::discovery::{self, AuthenticationScheme, Features};
 use crate::scim::{ResourceKind, ResourceSchema};
 
@@ -28,10 +30,10 @@ struct Collection {
 }
 
 impl Documents {
-    /// Writes the documents of a tenant.
-    pub(super) fn new(settings: &TenantSettings) -> Self {
+    /// Writes the documents of a tenant that reads up to `max_body` bytes of a request.
+    pub(super) fn new(settings: &TenantSettings, max_body: usize) -> Self {
         let base = settings.base_url.as_str();
-        let features = features(settings);
+        let features = features(settings, max_body);
         let kinds = [ResourceKind::User, ResourceKind::Group];
         let served: Vec<ResourceSchema> =
             kinds.into_iter().filter_map(|kind| settings.bridge.served(kind).cloned()).collect();
@@ -77,13 +79,16 @@ fn bytes(document: &Value) -> Bytes {
     Bytes::from(document.to_string())
 }
 
-fn features(settings: &TenantSettings) -> Features {
+fn features(settings: &TenantSettings, max_body: usize) -> Features {
+    let if_bulk = |limit| if settings.bulk { limit } else { 0 };
     Features {
         patch: true,
-        bulk: false,
-        bulk_max_operations: 0,
-        bulk_max_payload: 0,
+        bulk: settings.bulk,
+        // Some clients take the number of operations for something else: who does not serve bulk requests says 0.
+        bulk_max_operations: if_bulk(MAX_OPERATIONS),
+        bulk_max_payload: if_bulk(max_body),
         filter_max_results: settings.max_results,
+        cursor_timeout: CURSOR_TIMEOUT.as_secs(),
         change_password: settings.password_sync,
         sort: true,
         etag: true,

@@ -12,15 +12,16 @@ use futures_util::FutureExt as _;
 use tokio::time::timeout;
 use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
 
+use super::body::Body;
 use super::health;
 use super::negotiation::{self, SCIM_JSON};
 use super::outcome::{Fault, Outcome};
 use super::request_id::{self, RequestId};
-use super::resources::{self, Call};
+use super::resources::{self, Call, Conditions};
 use super::route::{Endpoint, Target};
 use super::site::{Site, Tenant};
-use crate::bridge;
-use crate::scim::{FaultKind, ResourceKind};
+use super::{bulk, lists};
+use crate::scim::FaultKind;
 
 /// The longest a request may take. Clients give up after a minute and say nothing useful then.
 const TIME_LIMIT: Duration = Duration::from_secs(50);
@@ -111,25 +112,25 @@ async fn serve_tenant(
     payload: &mut Payload,
     max_body: usize,
 ) -> Result<HttpResponse, Fault> {
-    let bridge = &tenant.settings.bridge;
+    let headers = request.headers();
+    let body = Body::Request { headers, payload, limit: max_body };
     let kind = match endpoint {
         Endpoint::Unknown => return Err(Fault::NoSuchEndpoint(tenant.settings.base_url.clone())),
         Endpoint::Me => return Err(Fault::NotImplemented(ME.to_owned())),
-        Endpoint::Bulk => return Err(Fault::NotImplemented(BULK.to_owned())),
+        Endpoint::Bulk if !tenant.settings.bulk => return Err(Fault::NotImplemented(BULK.to_owned())),
         Endpoint::ServiceProviderConfig { .. } | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_) => {
             return discover(tenant, endpoint, request);
         }
-        // A search of everything is a search of the users where there is nothing else.
-        Endpoint::SearchAll if bridge.schema(ResourceKind::Group).is_some() => {
-            return Err(Fault::NotImplemented(SEARCH_ALL.to_owned()));
+        Endpoint::Bulk | Endpoint::SearchAll if *request.method() != Method::POST => {
+            return Err(Fault::MethodNotAllowed(endpoint.allowed()));
         }
-        Endpoint::SearchAll => ResourceKind::User,
+        Endpoint::Bulk => return bulk::answer(tenant, body.json().await?).await,
+        Endpoint::SearchAll => return lists::search_all(tenant, body.json().await?).await,
         Endpoint::Collection(kind) | Endpoint::Resource(kind, _) | Endpoint::Search(kind) => *kind,
     };
-    let schema = bridge.schema(kind).ok_or(bridge::Fault::NotServed(kind))?;
     let pairs = resources::pairs(request.query_string())?;
-    let call = Call { tenant, kind, schema, headers: request.headers(), pairs, max_body };
-    call.answer(request.method(), endpoint, payload).await
+    let call = Call::new(tenant, kind, pairs, Conditions::of(headers))?;
+    call.answer(request.method(), endpoint, body).await
 }
 
 /// A discovery document, which can be read but neither changed nor filtered.
@@ -187,6 +188,5 @@ fn is_our_fault(status: StatusCode) -> bool {
 }
 
 const ME: &str = "/Me is not supported: the credentials of an identity provider stand for no user. Use /Users/{id}.";
-const BULK: &str = "Bulk requests are not supported (ServiceProviderConfig says so). Send one request for each change.";
-const SEARCH_ALL: &str =
-    "A search over all kinds of resources is not supported. Use /Users/.search or /Groups/.search.";
+const BULK: &str = "Bulk requests are not supported for this tenant (ServiceProviderConfig says so). Send one request \
+    for each change, or ask the administrator of the bridge to switch them on (bulk = true).";

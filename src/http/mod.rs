@@ -5,7 +5,8 @@
 //! | `handler` | takes every request, says who is let in, and writes the line in the log |
 //! | `route`, `uri` | from a path to the endpoint it names |
 //! | [`credentials`] | who is let in |
-//! | `resources` | the endpoints for users and groups |
+//! | `resources`, `lists` | the endpoints for users and groups |
+//! | `bulk` | many requests in one |
 //! | `discovery`, `health` | the other endpoints |
 //! | `body`, `negotiation` | JSON bodies and media types |
 //! | `outcome` | the one table from what went wrong to what the client is told |
@@ -13,11 +14,13 @@
 //! | [`listener`], [`tls`] | sockets and certificates |
 
 mod body;
+mod bulk;
 pub mod credentials;
 mod discovery;
 mod handler;
 mod health;
 pub mod listener;
+mod lists;
 mod negotiation;
 mod outcome;
 mod request_id;

@@ -42,6 +42,12 @@ pub(super) enum Fault {
     BodyTooSlow,
     /// The body is of a kind that can't be read; the text names it.
     UnsupportedMediaType(String),
+    /// A bulk request has more operations than this.
+    TooManyOperations(usize),
+    /// An operation of a bulk request refers to what another one did not make; the text says so.
+    Unresolved(String),
+    /// An operation of a bulk request made its resource, but not with all its references.
+    Incomplete(Box<Fault>),
     /// The time limit for one request passed.
     TimeLimit,
     /// A bug in the bridge; the log has the details.
@@ -86,6 +92,12 @@ impl Fault {
             Self::FilterOnDiscovery => (StatusCode::FORBIDDEN, FILTER_ON_DISCOVERY.to_owned()),
             Self::BodyTooLarge(limit) => (StatusCode::PAYLOAD_TOO_LARGE, body_too_large(*limit)),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, BODY_TOO_SLOW.to_owned()),
+            Self::TooManyOperations(limit) => (StatusCode::PAYLOAD_TOO_LARGE, too_many_operations(*limit)),
+            Self::Unresolved(reason) => (StatusCode::CONFLICT, reason.clone()),
+            Self::Incomplete(fault) => {
+                let outcome = fault.outcome();
+                return Outcome { detail: [INCOMPLETE, &outcome.detail].concat(), ..outcome };
+            }
             Self::UnsupportedMediaType(what) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, unsupported_media_type(what)),
             Self::TimeLimit => (StatusCode::TOO_MANY_REQUESTS, TIME_LIMIT.to_owned()),
             Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, PANICKED.to_owned()),
@@ -144,7 +156,10 @@ fn of_request(fault: &scim::Fault) -> Outcome {
         | FaultKind::InvalidPath
         | FaultKind::NoTarget
         | FaultKind::InvalidValue
-        | FaultKind::InvalidVersion => StatusCode::BAD_REQUEST,
+        | FaultKind::InvalidVersion
+        | FaultKind::InvalidCursor
+        | FaultKind::ExpiredCursor
+        | FaultKind::InvalidCount => StatusCode::BAD_REQUEST,
     };
     Outcome { status, keyword: Some(fault.kind), detail: fault.detail.clone() }
 }
@@ -156,6 +171,7 @@ const NO_SUCH_TENANT: &str = "Nothing is served at this path. Check the base URL
 const FILTER_ON_DISCOVERY: &str =
     "Discovery endpoints can't be filtered (RFC 7644 section 4). Ask again without \"filter\".";
 const BODY_TOO_SLOW: &str = "The body of the request did not arrive in time. Nothing was changed. Send it again.";
+const INCOMPLETE: &str = "The resource was made, but not with all its references; add what is missing with a PATCH. ";
 const TIME_LIMIT: &str = "The request took longer than the bridge allows, most likely because the directory is slow. \
     It is safe to send it again.";
 const PANICKED: &str = "The bridge failed on this request because of a fault of its own. The log of the bridge has \
@@ -184,6 +200,10 @@ fn method_not_allowed(allowed: &str) -> String {
 
 fn body_too_large(limit: usize) -> String {
     format!("The body is longer than {limit} bytes, the limit of the bridge (max_body). Send less in one request.")
+}
+
+fn too_many_operations(limit: usize) -> String {
+    format!("The bulk request has more than {limit} operations. Nothing was changed. Send less in one request.")
 }
 
 fn unsupported_media_type(what: &str) -> String {

@@ -7,19 +7,18 @@ use actix_web::http::header::{
     CONTENT_LOCATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION,
 };
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::Payload;
 use actix_web::{HttpResponse, HttpResponseBuilder, rt};
-use serde_json::Value;
 use tracing::Instrument as _;
 
+use super::body::Body;
 use super::negotiation::SCIM_JSON;
 use super::outcome::Fault;
 use super::route::Endpoint;
 use super::site::Tenant;
-use super::{body, uri};
-use crate::bridge::{Action, Intent, Receipt, VersionMatch};
+use super::{lists, uri};
+use crate::bridge::{self, Action, Intent, Receipt, VersionMatch};
 use crate::config::PatchAnswer;
-use crate::scim::{self, FaultKind, Patch, Projection, Query, Resource, ResourceKind, ResourceSchema, discovery};
+use crate::scim::{self, FaultKind, Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
 
 /// The pairs of a query string, decoded.
 type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -29,9 +28,27 @@ pub(super) struct Call<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) kind: ResourceKind,
     pub(super) schema: &'a ResourceSchema,
-    pub(super) headers: &'a HeaderMap,
     pub(super) pairs: Pairs<'a>,
-    pub(super) max_body: usize,
+    pub(super) conditions: Conditions,
+}
+
+/// Which versions of the resource the client accepts to change, and which it has already.
+#[derive(Default)]
+pub(super) struct Conditions {
+    if_match: Option<VersionMatch>,
+    if_none_match: Option<VersionMatch>,
+}
+
+impl Conditions {
+    /// What the headers of a request say.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self { if_match: versions(headers, &IF_MATCH), if_none_match: versions(headers, &IF_NONE_MATCH) }
+    }
+
+    /// What `version` of an operation in a bulk request says.
+    pub(super) fn of_version(version: Option<&str>) -> Self {
+        Self { if_match: version.and_then(|version| listed(std::iter::once(version))), if_none_match: None }
+    }
 }
 
 /// The query string of a request, decoded.
@@ -42,21 +59,32 @@ pub(super) fn pairs(query: &str) -> Result<Pairs<'_>, Fault> {
     })
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A request for what `endpoint` names, which is something of this kind.
+    pub(super) fn new(
+        tenant: &'a Tenant,
+        kind: ResourceKind,
+        pairs: Pairs<'a>,
+        conditions: Conditions,
+    ) -> Result<Self, Fault> {
+        let schema = tenant.settings.bridge.schema(kind).ok_or(bridge::Fault::NotServed(kind))?;
+        Ok(Self { tenant, kind, schema, pairs, conditions })
+    }
+
     /// Answers the request for `endpoint`.
     pub(super) async fn answer(
         &self,
         method: &Method,
         endpoint: &Endpoint,
-        payload: &mut Payload,
+        body: Body<'_>,
     ) -> Result<HttpResponse, Fault> {
         match (endpoint, method.as_str()) {
             (Endpoint::Collection(_), "GET" | "HEAD") => self.list().await,
-            (Endpoint::Collection(_), "POST") => self.create(payload).await,
-            (Endpoint::Search(_) | Endpoint::SearchAll, "POST") => self.search(payload).await,
+            (Endpoint::Collection(_), "POST") => self.create(body).await,
+            (Endpoint::Search(_), "POST") => self.search(body).await,
             (Endpoint::Resource(_, id), "GET" | "HEAD") => self.read(id).await,
-            (Endpoint::Resource(_, id), "PUT") => self.replace(id.clone(), payload).await,
-            (Endpoint::Resource(_, id), "PATCH") => self.patch(id.clone(), payload).await,
+            (Endpoint::Resource(_, id), "PUT") => self.replace(id.clone(), body).await,
+            (Endpoint::Resource(_, id), "PATCH") => self.patch(id.clone(), body).await,
             (Endpoint::Resource(_, id), "DELETE") => self.delete(id.clone()).await,
             _ => Err(Fault::MethodNotAllowed(endpoint.allowed())),
         }
@@ -65,21 +93,13 @@ impl Call<'_> {
     /// RFC 7644 section 3.4.2.
     async fn list(&self) -> Result<HttpResponse, Fault> {
         let pairs = self.pairs.iter().map(|(key, value)| (&**key, &**value));
-        self.page(&Query::from_pairs(pairs, self.schema)?).await
+        lists::page(self.tenant, vec![(self.kind, Query::from_pairs(pairs, self.schema)?)]).await
     }
 
     /// RFC 7644 section 3.4.3.
-    async fn search(&self, payload: &mut Payload) -> Result<HttpResponse, Fault> {
-        let body = self.body(payload).await?;
-        self.page(&Query::from_search_request(body, self.schema)?).await
-    }
-
-    async fn page(&self, query: &Query) -> Result<HttpResponse, Fault> {
-        let page = self.tenant.settings.bridge.list(self.kind, query).await?;
-        let project = |resource| query.projection.apply(resource, self.schema);
-        let resources: Vec<Resource> = page.resources.into_iter().map(project).collect();
-        let list = discovery::page(&resources, page.total, page.start_index);
-        Ok(HttpResponse::Ok().content_type(SCIM_JSON).body(list))
+    async fn search(&self, body: Body<'_>) -> Result<HttpResponse, Fault> {
+        let body = body.json().await?;
+        lists::page(self.tenant, vec![(self.kind, Query::from_search_request(body, self.schema)?)]).await
     }
 
     /// RFC 7644 section 3.4.1; If-None-Match as in RFC 9110 section 13.1.2.
@@ -87,7 +107,7 @@ impl Call<'_> {
         let projection = self.projection()?;
         let resource = self.tenant.settings.bridge.get(self.kind, id, &projection).await?;
         let tag = Tag::of(&resource);
-        let known = versions(self.headers, &IF_NONE_MATCH);
+        let known = self.conditions.if_none_match.as_ref();
         if known.is_some_and(|known| tag.version().is_some_and(|version| known.allows(version))) {
             return Ok(tag.on(HttpResponse::NotModified()).finish());
         }
@@ -95,40 +115,36 @@ impl Call<'_> {
     }
 
     /// RFC 7644 section 3.3.
-    async fn create(&self, payload: &mut Payload) -> Result<HttpResponse, Fault> {
+    async fn create(&self, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
-        let resource = Resource::from_client(self.body(payload).await?, self.schema)?;
+        let resource = Resource::from_client(body.json().await?, self.schema)?;
         let receipt = self.carry_out(Action::Create(resource), None, true).await?;
         Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
     /// RFC 7644 section 3.5.1.
-    async fn replace(&self, id: String, payload: &mut Payload) -> Result<HttpResponse, Fault> {
+    async fn replace(&self, id: String, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
-        let resource = Resource::from_client(self.body(payload).await?, self.schema)?;
-        let receipt = self.carry_out(Action::Replace { id, resource }, self.precondition(), true).await?;
+        let resource = Resource::from_client(body.json().await?, self.schema)?;
+        let receipt = self.carry_out(Action::Replace { id, resource }, self.conditions.if_match.clone(), true).await?;
         Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
     }
 
     /// RFC 7644 section 3.5.2.
-    async fn patch(&self, id: String, payload: &mut Payload) -> Result<HttpResponse, Fault> {
+    async fn patch(&self, id: String, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
-        let patch = Patch::from_client(self.body(payload).await?, self.schema)?;
+        let patch = Patch::from_client(body.json().await?, self.schema)?;
         // Who asks for attributes wants to see them: section 3.5.2 makes 200 the only answer then.
         let answer = if projection.is_default() { self.tenant.patch_answer(self.kind) } else { PatchAnswer::Resource };
         let shown = answer == PatchAnswer::Resource;
-        let receipt = self.carry_out(Action::Patch { id, patch }, self.precondition(), shown).await?;
+        let receipt = self.carry_out(Action::Patch { id, patch }, self.conditions.if_match.clone(), shown).await?;
         Ok(self.acknowledge(receipt, &projection, answer))
     }
 
     /// RFC 7644 section 3.6.
     async fn delete(&self, id: String) -> Result<HttpResponse, Fault> {
-        let receipt = self.carry_out(Action::Delete { id }, self.precondition(), false).await?;
+        let receipt = self.carry_out(Action::Delete { id }, self.conditions.if_match.clone(), false).await?;
         Ok(self.acknowledge(receipt, &Projection::default(), PatchAnswer::NoContent))
-    }
-
-    async fn body(&self, payload: &mut Payload) -> Result<Value, Fault> {
-        body::read(self.headers, payload, self.max_body).await
     }
 
     /// What the answer should hold, from `attributes` and `excludedAttributes` in the query string.
@@ -137,10 +153,6 @@ impl Call<'_> {
             self.pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
         };
         Ok(Projection::new(named("attributes"), named("excludedAttributes"), self.schema)?)
-    }
-
-    fn precondition(&self) -> Option<VersionMatch> {
-        versions(self.headers, &IF_MATCH)
     }
 
     /// Has the bridge carry a write out, in a task of its own: once begun it comes to its end, also when the client
@@ -205,7 +217,10 @@ impl Tag {
 
 /// The entity tags that the header called `name` lists; `None` when it lists none.
 fn versions(headers: &HeaderMap, name: &HeaderName) -> Option<VersionMatch> {
-    let values = headers.get_all(name).filter_map(|value| value.to_str().ok());
+    listed(headers.get_all(name).filter_map(|value| value.to_str().ok()))
+}
+
+fn listed<'a>(values: impl Iterator<Item = &'a str>) -> Option<VersionMatch> {
     let tags: Vec<String> = values
         .flat_map(|value| value.split(','))
         .map(str::trim)
@@ -247,7 +262,7 @@ mod tests {
     #[test]
     fn location_and_version_go_into_headers() {
         let meta = serde_json::json!({"meta": {"location": "https://x/Users/1", "version": "W/\"7\""}});
-        let Value::Object(map) = meta else { unreachable!() };
+        let serde_json::Value::Object(map) = meta else { unreachable!() };
         let response = Tag::of(&Resource::from_map(map)).on(HttpResponse::Ok()).finish();
         assert_eq!(response.headers().get(ETAG).unwrap(), "W/\"7\"");
         assert_eq!(response.headers().get(CONTENT_LOCATION).unwrap(), "https://x/Users/1");

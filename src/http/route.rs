@@ -80,6 +80,11 @@ pub(super) fn find<'a>(path: &str, prefixes: impl Iterator<Item = &'a Prefix>) -
         .map_or(Target::Nowhere, |(_, index, rest)| Target::Tenant(index, endpoint(rest)))
 }
 
+/// The endpoint that a path below a tenant's URL names, as operations of a bulk request have it.
+pub(super) fn below(path: &str) -> Endpoint {
+    uri::segments(path).map_or(Endpoint::Unknown, |segments| endpoint(&segments))
+}
+
 /// The endpoint that the segments after a tenant's path name. The names of endpoints are taken in any case.
 fn endpoint(segments: &[Cow<'_, str>]) -> Endpoint {
     let (name, more) = match segments {

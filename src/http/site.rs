@@ -35,6 +35,8 @@ pub struct TenantSettings {
     pub max_results: usize,
     /// Whether a password in a request is set in the directory.
     pub password_sync: bool,
+    /// Whether bulk requests are served.
+    pub bulk: bool,
     /// What carries requests out.
     pub bridge: Bridge,
 }
@@ -50,7 +52,7 @@ impl Site {
     /// A site of these tenants; bodies of requests may have up to `max_body` bytes.
     #[must_use]
     pub fn new(tenants: Vec<TenantSettings>, max_body: usize) -> Self {
-        let tenants = tenants.into_iter().map(Tenant::new).collect();
+        let tenants = tenants.into_iter().map(|settings| Tenant::new(settings, max_body)).collect();
         Self { tenants, max_body, readiness: Readiness::default() }
     }
 
@@ -81,8 +83,8 @@ impl Site {
 }
 
 impl Tenant {
-    fn new(settings: TenantSettings) -> Self {
-        let documents = Documents::new(&settings);
+    fn new(settings: TenantSettings, max_body: usize) -> Self {
+        let documents = Documents::new(&settings, max_body);
         let prefix = Prefix::new(&settings.path);
         Self { settings, documents, prefix }
     }

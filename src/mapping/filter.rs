@@ -4,7 +4,12 @@
 //! asks, it lets more through and says so: the caller then asks the SCIM filter about each resource, before it counts
 //! or pages anything.
 
+mod answers;
+mod carried;
+
 use std::collections::HashMap;
+
+use answers::{Answer, Answers};
 
 use super::codec::Codec;
 use super::row::{Direction, Row};
@@ -51,6 +56,9 @@ pub struct Terms<'a> {
     pub schema: Option<&'a SchemaView>,
     /// The kind of server.
     pub dialect: &'a Dialect,
+    /// An attribute that the table does not carry has no value, instead of being a fault: other kinds of resource are
+    /// asked the same, and may have it.
+    pub lenient: bool,
 }
 
 impl ResourceMapping {
@@ -95,6 +103,7 @@ impl ResourceMapping {
     /// empty list would make the client create everybody again.
     pub fn compile(&self, filter: &Filter, terms: Terms<'_>) -> Result<Compiled, Fault> {
         match filter {
+            atom if terms.lenient && self.carries(atom) == Some(false) => Ok(carried::without_value(atom)),
             Filter::And(parts) => {
                 let parts = parts.iter().map(|part| self.compile(part, terms)).collect::<Result<Vec<_>, _>>()?;
                 let exact = parts.iter().all(|part| part.exact);
@@ -174,6 +183,7 @@ impl ResourceMapping {
             }
             ("meta", Some("created")) => Some(stamp(&terms.dialect.created, op, value)),
             ("meta", Some("lastModified")) => Some(stamp(&terms.dialect.modified, op, value)),
+            ("meta", Some("resourceType")) => Some(self.compile_kind(op, value)),
             ("meta" | "schemas", _) => Some(Compiled::everything()),
             _ => None,
         }
@@ -378,77 +388,6 @@ fn stamp(attribute: &AttributeName, op: Comparison, value: &Literal) -> Compiled
         Comparison::Eq => LdapFilter::And(vec![at_least, at_most]),
         _ => LdapFilter::any(),
     })
-}
-
-/// How well the server can answer one kind of comparison on one attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    /// As SCIM means it.
-    Exact,
-    /// It lets more through than SCIM does.
-    Wider,
-    /// Not at all, or it would miss values that SCIM matches.
-    None,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Answers {
-    equality: Answer,
-    substring: Answer,
-}
-
-impl Answers {
-    fn of(attribute: &AttributeName, terms: Terms<'_>, exact_case: bool) -> Self {
-        let Some(known) = terms.schema.and_then(|schema| schema.attribute(attribute.as_str())) else {
-            // Without the server's schema only the plain equality of a directory string can be counted on.
-            let equality = if exact_case { Answer::Wider } else { Answer::Exact };
-            return Self { equality, substring: Answer::None };
-        };
-        if terms.dialect.matches_every_string {
-            let equality = if exact_case { Answer::Wider } else { Answer::Exact };
-            return Self { equality, substring: equality };
-        }
-        Self {
-            equality: known.equality.as_deref().map_or(Answer::None, |rule| answer(rule, exact_case)),
-            substring: known.substring.as_deref().map_or(Answer::None, |rule| answer(rule, exact_case)),
-        }
-    }
-}
-
-/// What a matching rule (RFC 4517 section 4.2) answers to a SCIM comparison with or without regard to case.
-fn answer(rule: &str, exact_case: bool) -> Answer {
-    let caseless =
-        ["caseIgnoreMatch", "caseIgnoreIA5Match", "caseIgnoreSubstringsMatch", "caseIgnoreIA5SubstringsMatch"];
-    let exact = ["caseExactMatch", "caseExactIA5Match", "caseExactSubstringsMatch", "caseExactIA5SubstringsMatch"];
-    let looser = [
-        "telephoneNumberMatch",
-        "telephoneNumberSubstringsMatch",
-        "caseIgnoreListMatch",
-        "caseIgnoreListSubstringsMatch",
-        "numericStringMatch",
-        "numericStringSubstringsMatch",
-    ];
-    let single = [
-        "booleanMatch",
-        "integerMatch",
-        "generalizedTimeMatch",
-        "octetStringMatch",
-        "UUIDMatch",
-        "distinguishedNameMatch",
-        "objectIdentifierMatch",
-    ];
-    let is = |rules: &[&str]| rules.iter().any(|known| known.eq_ignore_ascii_case(rule));
-    if is(&caseless) {
-        if exact_case { Answer::Wider } else { Answer::Exact }
-    } else if is(&exact) {
-        if exact_case { Answer::Exact } else { Answer::None }
-    } else if is(&looser) {
-        Answer::Wider
-    } else if is(&single) {
-        Answer::Exact
-    } else {
-        Answer::None
-    }
 }
 
 impl Row {

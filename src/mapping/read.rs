@@ -223,6 +223,7 @@ impl Reading {
             let Some(referenced) = known(pointer) else { continue };
             if !pointer.multi {
                 self.resource.set(&pointer.path, single(&referenced));
+                name_schema(&mut self.resource, &pointer.path);
                 continue;
             }
             match lists.iter_mut().find(|(path, _)| *path == pointer.path) {
@@ -261,6 +262,16 @@ impl Referenced {
             out.push_str(&quoted(display));
         }
         out.push('}');
+    }
+}
+
+/// An extension that only a reference brings in is named in `schemas` as well (RFC 7643 section 3).
+fn name_schema(resource: &mut Resource, path: &AttributePath) {
+    let Some(urn) = &path.schema else { return };
+    if let Some(Value::Array(schemas)) = resource.as_map_mut().get_mut("schemas")
+        && !schemas.iter().any(|schema| schema.as_str() == Some(urn))
+    {
+        schemas.push(Value::from(urn.as_str()));
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Features {
     pub bulk_max_payload: usize,
     /// The most resources in one answer.
     pub filter_max_results: usize,
+    /// How long a cursor is good for, in seconds (RFC 9865).
+    pub cursor_timeout: u64,
     /// A password in a request is set.
     pub change_password: bool,
     /// Listings can be sorted.
@@ -61,7 +63,7 @@ pub struct AuthenticationScheme {
     pub primary: bool,
 }
 
-/// The answer of `/ServiceProviderConfig`, with nothing but what the RFC lists. `base` is the tenant's base URL, without
+/// The answer of `/ServiceProviderConfig`, with nothing but what the RFCs list. `base` is the tenant's base URL, without
 /// a slash at its end.
 #[must_use]
 pub fn service_provider_config(features: &Features, base: &str) -> Value {
@@ -79,6 +81,14 @@ pub fn service_provider_config(features: &Features, base: &str) -> Value {
         "sort": { "supported": features.sort },
         "etag": { "supported": features.etag },
         "authenticationSchemes": schemes,
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": features.filter_max_results,
+            "maxPageSize": features.filter_max_results,
+            "cursorTimeout": features.cursor_timeout,
+        },
         "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
     });
     if let Some(uri) = &features.documentation_uri {
@@ -161,13 +171,25 @@ pub fn list_response(resources: Vec<Value>, total: usize, start_index: usize) ->
     ]))
 }
 
-/// A `ListResponse` of one page of resources as JSON text: groups can be too large to be copied.
+/// A `ListResponse` of one page of resources as JSON text: groups can be too large to be copied. `next` and `previous` are
+/// the cursors of the neighbouring pages, where there are any (RFC 9865 section 2).
 #[must_use]
-pub fn page(resources: &[Resource], total: usize, start_index: usize) -> String {
-    let mut text = list_response(Vec::new(), total, start_index).to_string();
-    let counted = format!("\"itemsPerPage\":{},\"Resources\":[", resources.len());
-    text = text.replacen("\"itemsPerPage\":0,\"Resources\":[", &counted, 1);
-    text.truncate(text.len().saturating_sub("]}".len()));
+pub fn page(
+    resources: &[Resource],
+    total: usize,
+    start_index: usize,
+    next: Option<String>,
+    previous: Option<String>,
+) -> String {
+    let Value::Object(mut envelope) = list_response(Vec::new(), total, start_index) else { return String::new() };
+    envelope.shift_remove("Resources");
+    envelope.insert("itemsPerPage".to_owned(), resources.len().into());
+    for (name, cursor) in [("nextCursor", next), ("previousCursor", previous)] {
+        envelope.extend(cursor.map(|cursor| (name.to_owned(), cursor.into())));
+    }
+    let mut text = Value::Object(envelope).to_string();
+    text.pop();
+    text.push_str(",\"Resources\":[");
     for (at, resource) in resources.iter().enumerate() {
         if at > 0 {
             text.push(',');
@@ -201,6 +223,7 @@ mod tests {
         Features {
             patch: true,
             filter_max_results: 1000,
+            cursor_timeout: 600,
             authentication: vec![AuthenticationScheme {
                 kind: "httpbasic",
                 name: "HTTP Basic".to_owned(),
@@ -241,6 +264,8 @@ mod tests {
         assert_eq!(config["meta"]["location"], format!("{BASE}/ServiceProviderConfig"));
         assert_eq!(config["bulk"], json!({ "supported": false, "maxOperations": 0, "maxPayloadSize": 0 }));
         assert_eq!(config["authenticationSchemes"][0]["type"], "httpbasic");
+        assert_eq!(config["pagination"]["cursorTimeout"], 600);
+        assert_eq!(config["pagination"]["defaultPaginationMethod"], "index");
     }
 
     #[test]
@@ -281,6 +306,15 @@ mod tests {
         );
         assert_eq!(list_response(Vec::new(), 0, 1)["Resources"], json!([]));
         assert!(list.get("meta").is_none());
+    }
+
+    #[test]
+    fn a_list_names_only_the_neighbours_that_there_are() {
+        let list = |next, previous| serde_json::from_str::<Value>(&page(&[], 7, 3, next, previous)).unwrap();
+        let first = list(Some("n".to_owned()), None);
+        assert_eq!((first.get("nextCursor"), first.get("previousCursor")), (Some(&json!("n")), None));
+        assert_eq!(list(None, Some("p".to_owned()))["previousCursor"], "p");
+        assert_eq!(list(None, None), list_response(Vec::new(), 7, 3));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// The detail error keywords (`scimType`) of RFC 7644 table 9.
+/// The detail error keywords (`scimType`) of RFC 7644 table 9, and those of RFC 9865 section 2.1 for cursors.
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
@@ -24,6 +24,9 @@ pub enum FaultKind {
     InvalidValue,
     InvalidVersion,
     Sensitive,
+    InvalidCursor,
+    ExpiredCursor,
+    InvalidCount,
 }
 
 impl FaultKind {
@@ -41,6 +44,9 @@ impl FaultKind {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVersion => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! RFC 7643 (resources and schemas) and RFC 7644 (protocol) as values. Pure: no HTTP, no LDAP, no clock, no files.
 
+pub mod bulk;
 pub mod discovery;
 pub mod fault;
 pub mod filter;

@@ -1,4 +1,4 @@
-//! What a listing asks for (RFC 7644 sections 3.4.2 and 3.4.3).
+//! What a listing asks for (RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865 section 2).
 
 use serde_json::Value;
 
@@ -32,6 +32,9 @@ pub struct Query {
     pub start_index: usize,
     /// The most resources on the page; 0 asks for the total alone.
     pub count: Option<usize>,
+    /// The page to go on with, which an earlier answer named (RFC 9865); an empty text asks for the first page of such
+    /// a sequence. `None`: pages by number, with `start_index`.
+    pub cursor: Option<String>,
     /// Which attributes to show.
     pub projection: Projection,
 }
@@ -44,6 +47,7 @@ impl Default for Query {
             sort_order: SortOrder::Ascending,
             start_index: 1,
             count: None,
+            cursor: None,
             projection: Projection::default(),
         }
     }
@@ -57,6 +61,7 @@ struct Raw {
     sort_order: Option<String>,
     start_index: Option<String>,
     count: Option<String>,
+    cursor: Option<String>,
     attributes: Option<String>,
     excluded_attributes: Option<String>,
 }
@@ -67,7 +72,7 @@ impl Query {
     ///
     /// # Errors
     /// [`FaultKind::InvalidFilter`] for the filter, [`FaultKind::InvalidPath`] for a malformed attribute name,
-    /// [`FaultKind::InvalidValue`] for the rest.
+    /// [`FaultKind::InvalidCount`] for a `count` beside a `cursor`, [`FaultKind::InvalidValue`] for the rest.
     pub fn from_pairs<'a>(
         pairs: impl Iterator<Item = (&'a str, &'a str)>,
         schema: &ResourceSchema,
@@ -125,6 +130,7 @@ impl Raw {
             ("sortOrder", &mut self.sort_order),
             ("startIndex", &mut self.start_index),
             ("count", &mut self.count),
+            ("cursor", &mut self.cursor),
             ("attributes", &mut self.attributes),
             ("excludedAttributes", &mut self.excluded_attributes),
         ];
@@ -134,17 +140,28 @@ impl Raw {
     fn understand(self, schema: &ResourceSchema) -> Result<Query, Fault> {
         let filter = self.filter.map(|text| Filter::parse(&text, schema)).transpose()?;
         let sort_by = self.sort_by.filter(|text| !text.trim().is_empty());
-        let start_index = self.start_index.map(|text| number("startIndex", &text)).transpose()?;
-        let count = self.count.map(|text| number("count", &text)).transpose()?;
+        // Who names a cursor has chosen how to page: a number of the first resource says nothing then.
+        let start_index = self.start_index.filter(|_| self.cursor.is_none());
+        let start_index = start_index.map(|text| number("startIndex", &text)).transpose()?;
+        let read_count: fn(&str) -> Result<usize, Fault> =
+            if self.cursor.is_some() { cursor_count } else { |text| number("count", text) };
+        let count = self.count.map(|text| read_count(&text)).transpose()?;
         Ok(Query {
             filter,
             sort_by: sort_by.map(|text| AttributePath::parse(&text, schema)).transpose()?,
             sort_order: self.sort_order.map_or(Ok(SortOrder::Ascending), |text| sort_order(&text))?,
             start_index: start_index.unwrap_or(1).max(1),
             count,
+            cursor: self.cursor.map(|text| text.trim().to_owned()),
             projection: Projection::new(self.attributes.as_deref(), self.excluded_attributes.as_deref(), schema)?,
         })
     }
+}
+
+/// The fault for a page of no size that could be understood has a keyword of its own beside a cursor (RFC 9865
+/// section 2.1).
+fn cursor_count(text: &str) -> Result<usize, Fault> {
+    number("count", text).map_err(|fault| Fault { kind: FaultKind::InvalidCount, ..fault })
 }
 
 /// A whole number, of which all below zero are zero.
@@ -206,6 +223,25 @@ mod tests {
             assert_eq!(query(&[("count", sent)]).unwrap_err().kind, FaultKind::InvalidValue, "{sent}");
             assert!(query(&[("startIndex", sent)]).unwrap_err().detail.contains("startIndex"), "{sent}");
         }
+    }
+
+    #[test]
+    fn a_cursor_may_be_empty_and_makes_the_start_index_meaningless() {
+        let first = query(&[("cursor", ""), ("count", "10"), ("startIndex", "x")]).unwrap();
+        assert_eq!((first.cursor.as_deref(), first.count, first.start_index), (Some(""), Some(10), 1));
+        assert_eq!(query(&[("CURSOR", "abc")]).unwrap().cursor.as_deref(), Some("abc"));
+        assert_eq!(query(&[("count", "10")]).unwrap().cursor, None);
+        let body = json!({ "cursor": "", "count": 3 });
+        assert_eq!(Query::from_search_request(body, &schema()).unwrap().cursor.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn beside_a_cursor_a_count_that_is_no_number_has_a_fault_of_its_own() {
+        for count in ["x", "", "1.5"] {
+            let fault = query(&[("cursor", ""), ("count", count)]).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::InvalidCount, "{count}");
+        }
+        assert_eq!(query(&[("cursor", ""), ("count", "-1")]).unwrap().count, Some(0));
     }
 
     #[test]

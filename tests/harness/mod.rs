@@ -30,7 +30,7 @@ mod slapd;
 mod tls;
 
 pub use config::{BASIC, BEARER, Config, HEADER, quoted, shipped};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, field};
 pub use keeper::{Keeper, process_exists};
 pub use ports::free as ports_free;
 pub use proxy::Proxy;

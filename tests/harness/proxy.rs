@@ -30,6 +30,8 @@ struct State {
     cuts: u64,
     /// The next answer cuts its connection instead of arriving.
     ambush: bool,
+    /// The next modify request starts a stall instead of arriving.
+    hold: bool,
 }
 
 /// A TCP proxy on 127.0.0.1, in a thread of its own so that a busy test does not slow it.
@@ -49,7 +51,7 @@ impl Proxy {
     pub fn before(target: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false });
+        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: false });
         let port = ports::free();
         let open = Open::default();
         runtime.spawn(listen(port, target, state.clone(), Arc::clone(&open)));
@@ -100,6 +102,19 @@ impl Proxy {
     /// The first answer on a connection, to its bind or of its TLS handshake, is spared.
     pub fn cut_before_next_answer(&self) {
         self.state.send_modify(|state| state.ambush = true);
+    }
+
+    /// The next modify request is held back, and everything behind it, until [`Self::resume`]. For connections without
+    /// TLS.
+    pub fn hold_next_modify(&self) {
+        self.state.send_modify(|state| state.hold = true);
+    }
+
+    /// Waits until a request is held back.
+    pub async fn await_held(&self) {
+        let held = self.state.subscribe();
+        let held = async { held.clone().wait_for(|state| state.weather == Weather::Stalled).await.map(|_| ()) };
+        tokio::time::timeout(Duration::from_secs(20), held).await.expect("a request to hold back").unwrap();
     }
 
     /// Fine weather again. Answers lost while half-open stay lost; bytes held back by a stall are delivered.
@@ -196,6 +211,15 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
             Ok(0) | Err(_) => return,
             Ok(length) => length,
         };
+        if !answers && is_modify(&buffer[..length]) {
+            state.send_if_modified(|state| {
+                let hold = std::mem::take(&mut state.hold);
+                if hold {
+                    state.weather = Weather::Stalled;
+                }
+                hold
+            });
+        }
         let Ok(now) = weather.wait_for(|state| state.weather != Weather::Stalled).await.map(|state| *state) else {
             return;
         };
@@ -212,4 +236,15 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
             return;
         }
     }
+}
+
+/// Whether an LDAP message, which is a sequence of its number and the operation, is a request to modify.
+fn is_modify(message: &[u8]) -> bool {
+    let header = |bytes: &[u8]| match bytes.get(1) {
+        Some(long) if *long > 0x80 => 2 + usize::from(*long & 0x7f),
+        _ => 2,
+    };
+    let body = message.get(header(message)..).unwrap_or_default();
+    let number = usize::from(body.get(1).copied().unwrap_or_default());
+    body.get(2 + number) == Some(&0x66)
 }

@@ -6,11 +6,14 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bulk;
 mod cases;
 mod clients;
 mod credentials;
+mod cursors;
 mod docs;
 mod docs_toml;
+mod etags;
 mod explain;
 mod failures;
 mod groups;
@@ -18,10 +21,13 @@ mod harness_slapd;
 mod hostile;
 mod listeners;
 mod lists;
+mod model;
 mod okta_lifecycle;
 mod okta_spec;
 mod policies;
 mod running;
+mod search_all;
 mod systemd;
 mod telemetry;
+mod wire;
 mod world;

@@ -241,3 +241,13 @@ async fn managers_are_found_by_id_user_name_or_address_and_nobody_is_lost_on_the
     assert!(!world.user("ada").await.contains_key("manager"));
     world.daemon.wait_for_log("nothing in the directory is meant by this reference; left out");
 }
+
+#[tokio::test]
+async fn the_bridge_may_mint_the_id_itself_and_keeps_it_through_a_rename() {
+    let world = world("id-minted", &[(r#"id = "entryUUID""#, r#"id = "carLicense""#)]).await;
+    let id = world.join("ada").await;
+    assert_eq!(world.user("ada").await["carLicense"], [id.as_str()]);
+    world.scim.put(&format!("/Users/{id}"), &okta_user("countess", "Ada", "L")).await.expect(200);
+    assert_eq!(world.user("countess").await["carLicense"], [id.as_str()]);
+    assert_eq!(world.scim.get(&format!("/Users/{id}")).await.expect(200)["userName"], "countess");
+}

@@ -155,3 +155,15 @@ proptest! {
         let _ = Filter::parse(&text);
     }
 }
+
+#[test]
+fn what_holds_for_no_entry_is_known_without_asking() {
+    for never in
+        ["(!(objectClass=*))", "(&(a=b)(!(objectClass=*)))", "(|(!(objectClass=*))(&(!(objectClass=*))(a=b)))", "(|)"]
+    {
+        assert!(parsed(never).is_never(), "{never}");
+    }
+    for perhaps in ["(a=b)", "(objectClass=*)", "(&)", "(!(a=*))", "(|(a=b)(!(objectClass=*)))"] {
+        assert!(!parsed(perhaps).is_never(), "{perhaps}");
+    }
+}

@@ -62,6 +62,7 @@ fn compiled(filter: &str) -> (String, bool) {
         members: &HashMap::new(),
         schema: Some(&schema),
         dialect: Kind::OpenLdap.dialect(),
+        lenient: false,
     };
     let compiled = mapping.compile(&filter, terms).unwrap();
     (compiled.filter.to_string(), compiled.exact)
@@ -133,8 +134,13 @@ fn a_value_that_the_row_could_never_hold_matches_nothing() {
 fn without_the_servers_schema_only_equality_is_trusted() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms =
-        Terms { mentions: &mentions, members: &HashMap::new(), schema: None, dialect: Kind::OpenLdap.dialect() };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: None,
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: false,
+    };
     let filter = |text: &str| {
         let compiled = mapping.compile(&Filter::parse(text, &mapping.schema).unwrap(), terms).unwrap();
         (compiled.filter.to_string(), compiled.exact)
@@ -144,11 +150,54 @@ fn without_the_servers_schema_only_equality_is_trusted() {
 }
 
 #[test]
+fn asked_together_with_other_kinds_what_no_row_carries_has_no_value() {
+    let mapping = mapping().user;
+    let mentions = Mentions::default();
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: None,
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: true,
+    };
+    for (scim, ldap) in [
+        (r#"nickName eq "x""#, "(!(objectClass=*))"),
+        (r#"nickName ne "x""#, "(objectClass=*)"),
+        ("nickName eq null", "(objectClass=*)"),
+        ("nickName ne null", "(!(objectClass=*))"),
+        ("nickName pr", "(!(objectClass=*))"),
+        (r#"members[value eq "x"]"#, "(!(objectClass=*))"),
+        (r#"not (nickName eq "x") and userName eq "a""#, "(&(!(!(objectClass=*)))(uid=a))"),
+        (r#"urn:ietf:params:scim:schemas:core:2.0:Group:displayName eq "x""#, "(!(objectClass=*))"),
+    ] {
+        let filter = Filter::parse(scim, &mapping.schema).unwrap();
+        let compiled = mapping.compile(&filter, terms).unwrap();
+        assert_eq!((compiled.filter.to_string(), compiled.exact), (ldap.to_owned(), true), "{scim}");
+    }
+    let filter =
+        Filter::parse(r#"userName eq "a" and (nickName pr or not (meta.resourceType eq "User"))"#, &mapping.schema);
+    let carried: Vec<bool> = mapping.carried(&filter.unwrap()).into_iter().map(|(_, carried)| carried).collect();
+    assert_eq!(carried, [true, false, true]);
+}
+
+#[test]
+fn the_kind_of_resource_needs_no_look_at_any_entry() {
+    assert_eq!(compiled(r#"meta.resourceType eq "User""#), ("(objectClass=*)".to_owned(), true));
+    assert_eq!(compiled(r#"meta.resourceType eq "Group""#), ("(!(objectClass=*))".to_owned(), true));
+    assert_eq!(compiled(r#"meta.resourceType sw "U""#), ("(objectClass=*)".to_owned(), false));
+}
+
+#[test]
 fn an_attribute_that_no_row_carries_is_refused_with_what_there_is() {
     let mapping = mapping().user;
     let mentions = Mentions::default();
-    let terms =
-        Terms { mentions: &mentions, members: &HashMap::new(), schema: None, dialect: Kind::OpenLdap.dialect() };
+    let terms = Terms {
+        mentions: &mentions,
+        members: &HashMap::new(),
+        schema: None,
+        dialect: Kind::OpenLdap.dialect(),
+        lenient: false,
+    };
     let filter = Filter::parse(r#"nickName eq "x""#, &mapping.schema).unwrap();
     let fault = mapping.compile(&filter, terms).unwrap_err();
     assert_eq!(fault.kind, FaultKind::InvalidFilter);

@@ -1,4 +1,4 @@
-//! The schemas of the discovery resources themselves (RFC 7643 sections 5, 6, 7 and 8.7.2).
+//! The schemas of the discovery resources themselves (RFC 7643 sections 5, 6, 7 and 8.7.2, RFC 9865 section 4).
 
 use super::{RESOURCE_TYPE_URN, SCHEMA_URN, SERVICE_PROVIDER_CONFIG_URN, boolean, complex, integer, reference, text};
 use crate::scim::schema::{Attribute, Schema};
@@ -26,8 +26,21 @@ pub(in crate::scim) fn service_provider_config() -> Schema {
             feature("sort", "Sorting"),
             feature("etag", "Entity tags"),
             complex("authenticationSchemes", "Ways to authenticate", schemes()).many().required(),
+            complex("pagination", "How long lists are read", pagination()),
         ],
     })
+}
+
+/// RFC 9865 section 4.
+fn pagination() -> Vec<Attribute> {
+    vec![
+        boolean("cursor", "Whether pages can be named by cursors").required(),
+        boolean("index", "Whether pages can be named by numbers").required(),
+        text("defaultPaginationMethod", "How pages are named unless asked otherwise").canonical(&["cursor", "index"]),
+        integer("defaultPageSize", "Resources on a page when no count is given"),
+        integer("maxPageSize", "Most resources on a page"),
+        integer("cursorTimeout", "Seconds for which a cursor is good"),
+    ]
 }
 
 fn schemes() -> Vec<Attribute> {

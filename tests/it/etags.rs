@@ -1,0 +1,164 @@
+//! Entity tags and preconditions (RFC 7644 section 3.14, RFC 9110 section 13).
+
+use crate::harness::{Answer, Proxy, Slapd};
+use crate::world::{World, okta_user, patch};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn send(world: &World, method: Method, path: &str, header: (&str, &str), body: Option<&Value>) -> Answer {
+    let text = body.map(Value::to_string);
+    let body = text.as_deref().map(|text| ("application/scim+json", text));
+    world.scim.send_raw(method, path, &[header], body).await
+}
+
+fn title(value: &str) -> Value {
+    patch(&json!([{"op": "replace", "path": "title", "value": value}]))
+}
+
+#[tokio::test]
+async fn the_tag_of_a_resource_moves_with_its_content_and_with_nothing_else() {
+    let world = World::new("etag-content").await;
+    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let path = format!("/Users/{}", created.id());
+    let tag = async || {
+        let answer = world.scim.get(&path).await;
+        assert_eq!(answer.expect(200)["meta"]["version"], answer.header("etag"));
+        answer.header("etag").to_owned()
+    };
+    let first = tag().await;
+    assert_eq!(created.header("etag"), first);
+    assert!(first.starts_with("W/\""), "{first}");
+    assert_eq!(tag().await, first);
+    let dn = format!("uid=ada,{}", world.people());
+    world.raw.replace(&dn, "description", &["not mapped"]).await;
+    assert_eq!(tag().await, first, "what is not shown does not count");
+    let patched = world.scim.patch(&path, &title("Countess")).await;
+    assert_ne!(patched.header("etag"), first);
+    assert_eq!(tag().await, patched.header("etag"));
+    world.scim.patch(&path, &patch(&json!([{"op": "remove", "path": "title"}]))).await.expect(200);
+    assert_eq!(tag().await, first, "the same content has the same tag");
+    let listed = world.scim.search("/Users", "userName eq \"ada\"").await;
+    assert_eq!(listed.resources()[0]["meta"]["version"], first);
+}
+
+#[tokio::test]
+async fn a_members_new_name_changes_the_tag_of_the_group() {
+    let world = World::new("etag-member").await;
+    let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.id();
+    let group = json!({"displayName": "staff", "members": [{"value": ada}]});
+    let group = format!("/Groups/{}", world.scim.post("/Groups", &group).await.id());
+    let before = world.scim.get(&group).await;
+    let change = patch(&json!([{"op": "replace", "path": "displayName", "value": "The Countess"}]));
+    world.scim.patch(&format!("/Users/{ada}"), &change).await.expect(200);
+    let after = world.scim.get(&group).await;
+    assert_eq!(after.expect(200)["members"][0]["display"], "The Countess");
+    assert_ne!(before.header("etag"), after.header("etag"));
+    let known = send(&world, Method::GET, &group, ("if-none-match", before.header("etag")), None).await;
+    known.expect(200);
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_resource_already_gets_304() {
+    let world = World::new("etag-304").await;
+    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let path = format!("/Users/{}", created.id());
+    let tag = created.header("etag");
+    let strong = tag.trim_start_matches("W/");
+    let several = format!("\"x\", {tag}");
+    for known in [tag, strong, several.as_str(), "*"] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = send(&world, method, &path, ("if-none-match", known), None).await;
+            assert_eq!((answer.status, answer.header("etag")), (304, tag), "{known}");
+        }
+    }
+    for unknown in ["\"x\"", "W/\"0\"", ""] {
+        send(&world, Method::GET, &path, ("if-none-match", unknown), None).await.expect(200);
+    }
+    send(&world, Method::GET, "/Users/nobody", ("if-none-match", "*"), None).await.expect_error(404, "");
+}
+
+#[tokio::test]
+async fn a_write_that_expects_another_version_is_refused_with_412_and_changes_nothing() {
+    let world = World::new("etag-412").await;
+    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let path = format!("/Users/{}", created.id());
+    let before = world.user("ada").await;
+    let put = okta_user("ada", "Augusta", "King");
+    for stale in ["W/\"0\"", "\"x\", \"y\""] {
+        send(&world, Method::PATCH, &path, ("if-match", stale), Some(&title("X"))).await.expect_error(412, "");
+        send(&world, Method::PUT, &path, ("if-match", stale), Some(&put)).await.expect_error(412, "");
+        send(&world, Method::DELETE, &path, ("if-match", stale), None).await.expect_error(412, "");
+    }
+    assert_eq!(world.user("ada").await, before);
+    let nobody = "/Users/00000000-0000-4000-8000-000000000000";
+    send(&world, Method::PATCH, nobody, ("if-match", "*"), Some(&title("X"))).await.expect_error(404, "");
+
+    let tag = created.header("etag");
+    let patched = send(&world, Method::PATCH, &path, ("if-match", tag), Some(&title("Countess"))).await;
+    assert_eq!(patched.expect(200)["title"], "Countess");
+    send(&world, Method::PATCH, &path, ("if-match", tag), Some(&title("X"))).await.expect_error(412, "");
+    let tags = format!("\"other\", {}", patched.header("etag"));
+    let renamed = okta_user("countess", "Ada", "Lovelace");
+    let replaced = send(&world, Method::PUT, &path, ("if-match", &tags), Some(&renamed)).await;
+    assert_eq!(replaced.expect(200)["userName"], "countess");
+    send(&world, Method::PATCH, &path, ("if-match", "*"), Some(&title("Any"))).await.expect(200);
+    let tag = world.scim.get(&path).await.header("etag").to_owned();
+    send(&world, Method::DELETE, &path, ("if-match", &tag), None).await.expect(204);
+}
+
+/// A bridge whose next change the network holds back, as long as it takes to do something else in between.
+async fn held_back(proxy: &Proxy, name: &str) -> World {
+    World::with(name, |config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true")).await
+}
+
+#[tokio::test]
+async fn a_change_between_reading_and_writing_is_noticed_by_who_named_a_version() {
+    let proxy = Proxy::before(Slapd::shared().port());
+    let world = held_back(&proxy, "etag-race").await;
+    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let path = format!("/Users/{}", created.id());
+    let dn = format!("uid=ada,{}", world.people());
+    let meanwhile = async |attribute: &str, value: &str| {
+        proxy.await_held().await;
+        world.raw.replace(&dn, attribute, &[value]).await;
+        proxy.resume();
+    };
+
+    proxy.hold_next_modify();
+    let tag = created.header("etag");
+    let change = title("from the client");
+    let late = send(&world, Method::PATCH, &path, ("if-match", tag), Some(&change));
+    let (late, ()) = tokio::join!(late, meanwhile("title", "from the helpdesk"));
+    late.expect_error(412, "");
+    assert_eq!(world.user("ada").await["title"], ["from the helpdesk"]);
+
+    // Something that the client can't see changes: its version still holds, and the write is planned anew.
+    let tag = world.scim.get(&path).await.header("etag").to_owned();
+    proxy.hold_next_modify();
+    let request = send(&world, Method::PATCH, &path, ("if-match", &tag), Some(&change));
+    let (answer, ()) = tokio::join!(request, meanwhile("description", "not mapped"));
+    assert_eq!(answer.expect(200)["title"], "from the client");
+    assert_eq!(world.user("ada").await["description"], ["not mapped"]);
+
+    // Who names no version wants the change made, whatever the resource looks like.
+    proxy.hold_next_modify();
+    let last = title("the last word");
+    let request = world.scim.patch(&path, &last);
+    let (answer, ()) = tokio::join!(request, meanwhile("title", "from the helpdesk"));
+    assert_eq!(answer.expect(200)["title"], "the last word");
+}
+
+#[tokio::test]
+async fn of_many_changes_that_name_the_same_version_one_is_made() {
+    let world = World::new("etag-parallel").await;
+    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let path = format!("/Users/{}", created.id());
+    let tag = created.header("etag");
+    let changes: Vec<Value> = (0..12).map(|number| title(&format!("t{number}"))).collect();
+    let requests = changes.iter().map(|change| send(&world, Method::PATCH, &path, ("if-match", tag), Some(change)));
+    let requests = futures_util::future::join_all(requests);
+    let answers = tokio::time::timeout(Duration::from_mins(1), requests).await.unwrap();
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 412)));
+}
