@@ -18,10 +18,10 @@ pub struct Play {
 }
 
 /// The directory alone and the bridge at the same operation in the same round.
-struct Pair<'a> {
-    /// Over one connection or over four, whichever was faster.
-    raw: &'a Measurement,
-    bridge: &'a Measurement,
+struct Pair {
+    /// Over one connection or over four, whichever is faster at the median of all rounds.
+    raw: Measurement,
+    bridge: Measurement,
 }
 
 impl Play {
@@ -30,15 +30,9 @@ impl Play {
             |one: &&Measurement| one.operation == operation && one.concurrency == concurrency && one.side == side;
         self.measurements.iter().find(wanted)
     }
-
-    fn pair(&self, operation: Operation, concurrency: usize) -> Option<Pair<'_>> {
-        let raw = [1, CONNECTIONS].into_iter().filter_map(|n| self.find(operation, concurrency, Side::Raw(n)));
-        let raw = raw.max_by(|one, other| one.rate.total_cmp(&other.rate))?;
-        Some(Pair { raw, bridge: self.find(operation, concurrency, Side::Bridge)? })
-    }
 }
 
-impl Pair<'_> {
+impl Pair {
     /// How many operations a second the bridge leaves of those of the directory.
     fn ratio(&self) -> f64 {
         self.bridge.rate / self.raw.rate
@@ -95,6 +89,31 @@ impl Report {
         Spread::of(self.plays.iter().filter(|play| play.fsync == fsync).filter_map(value).collect())
     }
 
+    /// What the directory alone does best with.
+    fn baseline(&self, fsync: bool, operation: Operation, concurrency: usize) -> Side {
+        let rate = |side| {
+            let rate = self.spread(fsync, |play| Some(play.find(operation, concurrency, side)?.rate));
+            rate.map_or(0.0, |rate| rate.median)
+        };
+        let (one, many) = (Side::Raw(1), Side::Raw(CONNECTIONS));
+        if rate(many) > rate(one) { many } else { one }
+    }
+
+    /// A value of directory and bridge in the same round, over all rounds.
+    fn compare(
+        &self,
+        fsync: bool,
+        operation: Operation,
+        concurrency: usize,
+        value: impl Fn(&Pair) -> f64,
+    ) -> Option<Spread> {
+        let baseline = self.baseline(fsync, operation, concurrency);
+        self.spread(fsync, |play| {
+            let find = |side| play.find(operation, concurrency, side).copied();
+            Some(value(&Pair { raw: find(baseline)?, bridge: find(Side::Bridge)? }))
+        })
+    }
+
     /// Throughput, latency and processor time of everything, for one kind of directory.
     fn measured(&self, fsync: bool, concurrencies: &[usize]) -> Table {
         let mut table = Table::new(&[
@@ -122,9 +141,7 @@ impl Report {
             let spread = self.spread(fsync, |play| play.find(operation, concurrency, side).map(|one| one.rate));
             spread.map_or("–".to_owned(), |spread| thousands(spread.median))
         };
-        let pair = |value: &dyn Fn(&Pair<'_>) -> f64| {
-            self.spread(fsync, |play| play.pair(operation, concurrency).map(|pair| value(&pair)))
-        };
+        let pair = |value: &dyn Fn(&Pair) -> f64| self.compare(fsync, operation, concurrency, value);
         let show = |spread: Option<Spread>| spread.map_or(String::new(), |spread| format!("{:.3}", spread.median));
         vec![
             operation.name().to_owned(),
@@ -150,7 +167,7 @@ impl Report {
             "bridge",
             "generator",
         ]);
-        let columns: [fn(&Pair<'_>) -> Duration; 5] = [
+        let columns: [fn(&Pair) -> Duration; 5] = [
             |pair| pair.raw.cpu.slapd,
             |pair| pair.raw.cpu.generator,
             |pair| pair.bridge.cpu.slapd,
@@ -161,8 +178,8 @@ impl Report {
             for concurrency in concurrencies.iter().copied() {
                 let mut row = vec![operation.name().to_owned(), concurrency.to_string()];
                 row.extend(columns.map(|column| {
-                    let value = |play: &Play| Some(microseconds(column(&play.pair(operation, concurrency)?)));
-                    self.spread(fsync, value).map_or(String::new(), |spread| format!("{:.0}", spread.median))
+                    let cost = self.compare(fsync, operation, concurrency, |pair| microseconds(column(pair)));
+                    cost.map_or(String::new(), |spread| format!("{:.0}", spread.median))
                 }));
                 table.row(row);
             }
@@ -192,7 +209,7 @@ impl Report {
             let measured = measured.map_or(String::new(), |spread| format!("{spread:.*}", wanted.digits()));
             table.row(vec![what, wanted.to_string(), measured, verdict.to_owned()]);
         };
-        let ratio = |fsync, operation| self.spread(fsync, |play| Some(play.pair(operation, BUSY)?.ratio()));
+        let ratio = |fsync, operation| self.compare(fsync, operation, BUSY, Pair::ratio);
         let name = Operation::Create.name();
         row(format!("{name}, {BUSY} at once, ratio"), Wanted::Ratio(0.8), ratio(false, Operation::Create));
         row(format!("{name}, {BUSY} at once, fsync, ratio"), Wanted::Ratio(0.95), ratio(true, Operation::Create));
@@ -200,13 +217,13 @@ impl Report {
             row(format!("{}, {BUSY} at once, ratio", operation.name()), Wanted::Ratio(0.5), ratio(false, operation));
         }
         for operation in Operation::ALL {
-            let added = self.spread(false, |play| Some(play.pair(operation, 1)?.added()));
+            let added = self.compare(false, operation, 1, Pair::added);
             row(format!("{}, 1 at a time, median latency added", operation.name()), Wanted::Milliseconds(0.15), added);
         }
         for operation in Operation::ALL {
-            let cost = |play: &Play| Some(milliseconds(play.pair(operation, BUSY)?.bridge.cpu.bridge));
+            let cost = self.compare(false, operation, BUSY, |pair| milliseconds(pair.bridge.cpu.bridge));
             let what = format!("{}, {BUSY} at once, processor time of the bridge", operation.name());
-            row(what, Wanted::Milliseconds(0.1), self.spread(false, cost));
+            row(what, Wanted::Milliseconds(0.1), cost);
         }
         let memory =
             |of: fn(&Play) -> u64| Spread::of(self.plays.iter().filter_map(|play| megabytes(of(play))).collect());
