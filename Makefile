@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance bench bench-smoke check fmt fmt-check clippy deny
+.PHONY: help setup demo test soak conformance bench bench-smoke check fmt fmt-check clippy deny
 
 CARGO ?= cargo
 
@@ -21,6 +21,9 @@ conformance: setup ## what independent SCIM conformance suites say (installs the
 	@tests/conformance/setup.sh
 	@$(CARGO) build --quiet --locked --bin scim2ldap --example conformance
 	@$(CARGO) run --quiet --locked --example conformance
+
+soak: setup ## what takes minutes: groups of a hundred thousand members
+	$(CARGO) test --locked --release --test it -- --ignored --nocapture large::
 
 bench: setup ## how fast the bridge is, beside the directory alone (docs/performance.md; some minutes on a quiet machine)
 	$(CARGO) bench --locked --bench bridge

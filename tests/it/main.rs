@@ -20,6 +20,7 @@ mod group_push;
 mod groups;
 mod harness_slapd;
 mod hostile;
+mod large;
 mod listeners;
 mod lists;
 mod model;
