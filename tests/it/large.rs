@@ -44,10 +44,16 @@ async fn a_group_of_a_hundred_thousand_members_is_read_whole_and_changed_without
 
     let began = Instant::now();
     let group = world.scim.get(&path).await;
-    println!("read: {:?}, {} MB, daemon {} MB", began.elapsed(), group.text.len() / 1_000_000, world.daemon.memory_kib() / 1000);
+    println!(
+        "read: {:?}, {} MB, daemon {} MB",
+        began.elapsed(),
+        group.text.len() / 1_000_000,
+        world.daemon.memory_kib() / 1000
+    );
     let members = group.expect(200)["members"].as_array().unwrap();
     assert_eq!(members.len(), MEMBERS);
-    let known: std::collections::HashSet<&str> = members.iter().map(|member| member["value"].as_str().unwrap()).collect();
+    let known: std::collections::HashSet<&str> =
+        members.iter().map(|member| member["value"].as_str().unwrap()).collect();
     assert_eq!(known.len(), MEMBERS, "everybody once");
     assert!(members.iter().all(|member| member["display"].as_str().unwrap().starts_with("Member ")));
 
@@ -68,7 +74,12 @@ async fn a_group_of_a_hundred_thousand_members_is_read_whole_and_changed_without
     let half: Vec<_> = members[..MEMBERS / 2].iter().map(|member| json!({"value": member["value"]})).collect();
     let answer = world.scim.put(&path, &json!({"displayName": "Large", "members": half})).await;
     assert_eq!(answer.expect(200)["members"].as_array().unwrap().len(), MEMBERS / 2);
-    println!("replaced by {} members: {:?}, daemon {} MB", MEMBERS / 2, began.elapsed(), world.daemon.memory_kib() / 1000);
+    println!(
+        "replaced by {} members: {:?}, daemon {} MB",
+        MEMBERS / 2,
+        began.elapsed(),
+        world.daemon.memory_kib() / 1000
+    );
     let entry = world.raw.find_one(&world.base, "(cn=Large)").await.1;
     assert_eq!(entry["member"].len(), MEMBERS / 2);
 }
