@@ -5,11 +5,10 @@ mod survey;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use actix_web::rt::System;
 use serde_json::{Value, json};
 
 use self::survey::Remark;
-use super::{Exit, load, place_as_json, print};
+use super::{Exit, load, place_as_json, print, wait_for};
 use crate::config::Config;
 use crate::mapping::check::Severity;
 
@@ -19,7 +18,10 @@ pub(super) fn run(path: &Path, as_json: bool) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let remarks = System::new().block_on(survey::all(&config));
+    let remarks = match wait_for(survey::all(&config)) {
+        Ok(remarks) => remarks,
+        Err(exit) => return exit,
+    };
     print(&if as_json { as_json_text(&remarks) } else { as_text(&config, &remarks) });
     if has_errors(&remarks) { Exit::Problems } else { Exit::Good }
 }

@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use actix_web::rt::System;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Exit, complain, load, place_as_json, print, usage};
+use super::{Exit, complain, load, place_as_json, print, usage, wait_for};
 use crate::bridge::{Action, Bridge, Explanation, Fault, Intent};
 use crate::config::{Config, Tenant};
 use crate::daemon::build;
@@ -75,7 +74,10 @@ pub(super) fn run(path: &Path, request: &Request) -> Exit {
             return Exit::Problems;
         }
     };
-    let explanation = System::new().block_on(explain(&config, tenant, request, &bytes));
+    let explanation = match wait_for(explain(&config, tenant, request, &bytes)) {
+        Ok(explanation) => explanation,
+        Err(exit) => return exit,
+    };
     let explanation = explanation.unwrap_or_else(|fault| Explanation { fault: Some(fault), ..Explanation::default() });
     print(&if request.json { as_json(&explanation) } else { as_text(&explanation) });
     if explanation.fault.is_some() { Exit::Problems } else { Exit::Good }

@@ -65,6 +65,17 @@ fn run(arguments: &Arguments) -> Exit {
     }
 }
 
+/// Does `work` to its end; a command needs no more than one thread for that.
+fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Ok(runtime.block_on(work)),
+        Err(fault) => {
+            complain(format!("the system refuses what is needed to wait for answers: {fault}"));
+            Err(Exit::Problems)
+        }
+    }
+}
+
 /// Prints the help or the version that was asked for, or what is wrong with the command line.
 fn not_run(message: &clap::Error) -> Exit {
     // Where it can't be printed there is nobody to tell.
