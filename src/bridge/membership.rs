@@ -189,12 +189,19 @@ impl Bridge {
 
     async fn place_of(&self, mapping: &ResourceMapping, members: &Members, id: &str) -> Result<Place, Fault> {
         let entry = self.entry_by_id(mapping, id, vec![mapping.id.attribute.clone()]).await?;
-        let nobody = mapping.needs_a_member(self.dialect())
-            && self
-                .has_member(members, &entry.dn, members.placeholder.as_bytes())
-                .await
-                .map_err(|fault| self.fault(fault))?;
+        let nobody = self.holds_nobody(mapping, members, &entry.dn).await.map_err(|fault| self.fault(fault))?;
         Ok(Place { dn: entry.dn, nobody, remembered: false })
+    }
+
+    /// Whether the group at `dn` holds the value that stands for nobody; asked where its members were not read.
+    pub(super) async fn holds_nobody(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        dn: &Dn,
+    ) -> Result<bool, directory::Fault> {
+        Ok(mapping.needs_a_member(self.dialect())
+            && self.has_member(members, dn, members.placeholder.as_bytes()).await?)
     }
 
     /// Brings a group from holding or not holding single values to holding what `delta` says. Returns whether
@@ -250,8 +257,7 @@ impl Bridge {
                 }
                 Err(fault) if self.is_there_or_gone(&fault) => {
                     empties = false;
-                    place.nobody =
-                        mapping.needs_a_member(self.dialect()) && self.has_member(members, &place.dn, nobody).await?;
+                    place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
                     delta = self.cut_down(members, &place.dn, delta).await?;
                     if delta.is_empty() {
                         return Ok(false);

@@ -145,7 +145,13 @@ impl Bridge {
         if let (Some(members), false) = (&mapping.members, delta.is_empty()) {
             self.inner.places.forget(id);
             place.dn = update.renamed(&entry.dn);
-            match self.apply_delta(mapping, members, &mut place, id, delta).await {
+            let applied = async {
+                if !with_members {
+                    place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
+                }
+                self.apply_delta(mapping, members, &mut place, id, delta).await
+            };
+            match applied.await {
                 Ok(_) => {}
                 Err(fault) if moved_on(&fault) => return Ok(None),
                 Err(fault) => return Err(self.fault(fault)),
@@ -184,7 +190,7 @@ impl Bridge {
     fn without_members(&self, mapping: &ResourceMapping) -> Result<Vec<AttributeName>, Fault> {
         let projection = Projection::new(None, Some("members"), &mapping.schema)?;
         let mut attributes = mapping.attributes(self.dialect(), &projection);
-        // Of the members only the one who stands for nobody matters now, and that is looked up where it does.
+        // Of the members only the one who stands for nobody may matter, and it is asked about by itself then.
         attributes.retain(|name| mapping.members.as_ref().is_none_or(|members| members.attribute != *name));
         Ok(attributes)
     }

@@ -20,11 +20,14 @@ async fn world(name: &str) -> (World, Scim, [String; 3]) {
     (world, client, ids.try_into().expect("three"))
 }
 
-/// The names of the members that the directory holds.
+/// The names of the members that the directory holds. Nobody stands alone, or not at all.
 async fn held(world: &World, group: &str) -> BTreeSet<String> {
     let entry = world.raw.find_one(&world.base, &format!("(cn={group})")).await.1;
     let name = |dn: &String| dn.split([',', '=']).nth(1).unwrap_or_default().to_owned();
-    entry["member"].iter().map(name).filter(|name| !name.is_empty()).collect()
+    let mut held: BTreeSet<String> = entry["member"].iter().map(name).collect();
+    assert!(held.len() == 1 || !held.contains(""), "nobody stands beside somebody: {held:?}");
+    held.remove("");
+    held
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
