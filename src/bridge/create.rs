@@ -6,9 +6,9 @@ use crate::scim::{self, AttributePath, FaultKind, Resource};
 
 use super::membership::VALUES;
 use super::write::ATTEMPTS;
-use super::{Bridge, Fault, Receipt};
+use super::{Carrier, Fault, Receipt};
 
-impl Bridge {
+impl Carrier {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
     pub(super) async fn create(&self, mapping: &ResourceMapping, resource: Resource) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
@@ -57,7 +57,7 @@ impl Bridge {
         let read_back = self.all_attributes(mapping);
         let mut unsure = false;
         for _ in 0..ATTEMPTS {
-            match self.inner.directory.add(&plan.dn, &plan.attributes, &read_back).await {
+            match self.inner.target.add(&plan.dn, &plan.attributes, &read_back).await {
                 Ok(Some(entry)) => return Ok(entry),
                 Ok(None) => return self.entry_at(&plan.dn, read_back).await,
                 Err(fault) if fault.kind == Kind::UnknownOutcome => unsure = true,

@@ -5,9 +5,9 @@ use crate::mapping::{Delete, ResourceMapping};
 
 use super::version::check_version;
 use super::write::{ATTEMPTS, moved_on};
-use super::{Bridge, Fault, Receipt, VersionMatch};
+use super::{Carrier, Fault, Receipt, VersionMatch};
 
-impl Bridge {
+impl Carrier {
     /// Deletes a resource the way the table says.
     pub(super) async fn delete(
         &self,
@@ -51,7 +51,7 @@ impl Bridge {
     async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {
         let update = match &mapping.delete {
             Delete::Delete => {
-                self.inner.directory.delete(&entry.dn).await?;
+                self.inner.target.delete(&entry.dn).await?;
                 self.tidy(&entry.dn, None).await;
                 return Ok(());
             }
@@ -80,13 +80,13 @@ impl Bridge {
         container: &Dn,
     ) -> Result<(), directory::Fault> {
         let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
-        let moved = self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await;
+        let moved = self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await;
         let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
         let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
             return moved.map(drop);
         };
         let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
         let rdn = rdn.replacing(attribute, &name);
-        self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
+        self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
     }
 }

@@ -15,7 +15,7 @@ use crate::mapping::{MemberChange, MemberDelta, Members, Referenced, ResourceMap
 use crate::scim::{self, FaultKind, ResourceKind};
 
 use super::references::{AT_ONCE, SIDE_BY_SIDE};
-use super::{Bridge, Fault};
+use super::{Carrier, Fault};
 
 /// Values in one modify: servers limit the size of a request.
 pub(super) const VALUES: usize = 5000;
@@ -58,7 +58,7 @@ impl Places {
     }
 }
 
-impl Bridge {
+impl Carrier {
     /// What the directory holds for the members with these ids. Who does not exist is left out.
     pub(super) async fn member_values(
         &self,
@@ -243,7 +243,7 @@ impl Bridge {
             let modifications = members.modifications(add, remove);
             let assertion = self.same_group(mapping, members, place, id);
             let options = ModifyOptions { read_back: Vec::new(), assertion, permissive: false };
-            match self.inner.directory.modify(&place.dn, &modifications, &options).await {
+            match self.inner.target.modify(&place.dn, &modifications, &options).await {
                 Ok(_) => {
                     place.nobody = empties || (place.nobody && delta.add.is_empty());
                     return Ok(true);
@@ -317,7 +317,7 @@ impl Bridge {
         let filter = Filter::Equal(members.attribute.clone(), value.to_vec());
         let attributes = vec![directory::AttributeName::NONE];
         let search = Search { base: dn.clone(), scope: Scope::Base, filter, attributes, size_limit: 0 };
-        Ok(!self.inner.directory.search(&search).await?.is_empty())
+        Ok(!self.inner.target.search(&search).await?.is_empty())
     }
 
     /// The place of an entry that was just read.

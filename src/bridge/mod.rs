@@ -1,8 +1,9 @@
 //! What an intent becomes: order, apply, reads.
 //!
-//! `apply` reads what must be read, lets [`crate::mapping`] plan the change and carries the plan out. A resource is
-//! changed by one intent at a time ([`order`]); what the directory answers becomes a [`Receipt`] or a [`Fault`].
+//! A [`Carrier`] carries intents out on a target. A resource is changed by one intent at a time ([`order`]); what the
+//! directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod carrier;
 mod create;
 mod delete;
 mod explain;
@@ -14,36 +15,31 @@ mod order;
 mod read;
 mod references;
 mod snapshot;
+mod target;
 mod tidy;
 mod version;
 mod write;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
-use crate::directory::{Directory, SchemaView};
-use crate::mapping::{Mapping, ResourceMapping, WriteMode};
-use crate::scim::{Patch, Resource, ResourceKind, ResourceSchema};
+use crate::directory::Directory;
+use crate::mapping::Mapping;
+use crate::scim::{Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
+
+use carrier::Carrier;
+use target::Target;
 
 /// What one tenant is served by: a mapping table over a directory. Cheap to clone.
 #[derive(Clone)]
 pub struct Bridge {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     tenant: Arc<str>,
-    mapping: Arc<Mapping>,
     directory: Directory,
-    policy: Policy,
-    locks: order::Locks,
-    places: membership::Places,
-    schema: OnceLock<SchemaView>,
-    snapshots: snapshot::Snapshots,
+    live: Carrier,
 }
 
 /// What a tenant's configuration says about how its intents are carried out.
@@ -138,95 +134,57 @@ impl Bridge {
     /// A bridge from `tenant`'s resources to the entries of `directory`.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let inner = Inner {
-            tenant,
-            mapping,
-            directory,
-            policy,
-            locks: order::Locks::default(),
-            places: membership::Places::default(),
-            schema: OnceLock::new(),
-            snapshots: snapshot::Snapshots::default(),
-        };
-        Self { inner: Arc::new(inner) }
+        let live = Carrier::new(mapping, Target::Live(directory.clone()), policy);
+        Self { tenant, directory, live }
     }
 
     /// The tenant's name.
     #[must_use]
     pub fn tenant(&self) -> &str {
-        &self.inner.tenant
+        &self.tenant
     }
 
     /// The directory behind this bridge.
     #[must_use]
     pub fn directory(&self) -> &Directory {
-        &self.inner.directory
+        &self.directory
     }
 
     /// The schema that requests of this kind are read by; `None` when the kind is not served.
     #[must_use]
     pub fn schema(&self, kind: ResourceKind) -> Option<&ResourceSchema> {
-        self.mapping(kind).ok().map(|mapping| &mapping.schema)
+        self.live.mapping(kind).ok().map(|mapping| &mapping.schema)
     }
 
     /// The schema that `/Schemas` shows for this kind; `None` when the kind is not served.
     #[must_use]
     pub fn served(&self, kind: ResourceKind) -> Option<&ResourceSchema> {
-        self.mapping(kind).ok().map(|mapping| &mapping.served)
+        self.live.mapping(kind).ok().map(|mapping| &mapping.served)
     }
 
     /// Whether the directory answers.
     pub async fn ready(&self) -> Result<(), Fault> {
-        self.inner.directory.ping().await.map_err(|fault| self.fault(fault))
+        self.directory.ping().await.map_err(|fault| self.live.fault(fault))
     }
 
     /// Carries `intent` out.
     pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
-        let mapping = self.mapping(intent.kind)?;
-        let outcome = self.carry(mapping, intent).await;
-        // Also after a fault: a write whose outcome is unknown may have been carried out.
-        self.inner.snapshots.written(mapping.kind);
-        outcome
+        self.live.apply(intent).await
     }
 
-    async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
-        let if_match = intent.if_match.as_ref();
-        match intent.action {
-            Action::Create(resource) => self.create(mapping, resource).await,
-            Action::Replace { id, resource } => {
-                self.update(mapping, &id, write::Change::replace(mapping, resource), if_match, intent.answer).await
-            }
-            Action::Patch { id, patch } => {
-                self.update(mapping, &id, write::Change::patch(mapping, patch)?, if_match, intent.answer).await
-            }
-            Action::Delete { id } => self.delete(mapping, &id, if_match).await,
-        }
+    /// The resource with this id. `projection` says what the answer will show, so that no more is read.
+    pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
+        self.live.get(kind, id, projection).await
     }
 
-    fn mapping(&self, kind: ResourceKind) -> Result<&ResourceMapping, Fault> {
-        let mapping = match kind {
-            ResourceKind::User => Some(&self.inner.mapping.user),
-            ResourceKind::Group => self.inner.mapping.group.as_ref().filter(|_| self.inner.policy.groups),
-        };
-        mapping.ok_or(Fault::NotServed(kind))
+    /// One page of what matches, of one kind or of several. With several kinds each has the query in the terms of its
+    /// own schema; page and order are those of the first.
+    pub async fn list(&self, asked: &[(ResourceKind, Query)]) -> Result<Page, Fault> {
+        self.live.list(asked).await
     }
 
-    fn location(&self, kind: ResourceKind, id: &str) -> String {
-        let base = &self.inner.policy.base_url;
-        let endpoint = kind.endpoint();
-        let mut location = String::with_capacity(base.len() + endpoint.len() + id.len() + 2);
-        for part in [base, "/", endpoint, "/", id] {
-            location.push_str(part);
-        }
-        location
-    }
-
-    fn mode(&self, creating: bool) -> WriteMode {
-        WriteMode { creating, password_sync: self.inner.policy.password_sync }
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-    fn fault(&self, fault: crate::directory::Fault) -> Fault {
-        Fault::of_directory(&fault, self.inner.policy.retry_after)
+    /// Plans `intent` and tells the plan. The directory is read where the plan needs it, and never written.
+    pub async fn explain(&self, intent: Intent) -> Result<Explanation, Fault> {
+        self.live.explain(intent).await
     }
 }

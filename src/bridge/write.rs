@@ -8,7 +8,7 @@ use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
 use super::create::duplicate;
 use super::version::{check_version, unchanged};
-use super::{Bridge, Fault, Receipt, VersionMatch};
+use super::{Carrier, Fault, Receipt, VersionMatch};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
@@ -76,7 +76,7 @@ impl Change {
     }
 }
 
-impl Bridge {
+impl Carrier {
     /// Changes a resource: read, compare, write only what differs. Members that come and go are not even read.
     pub(super) async fn update(
         &self,
@@ -227,7 +227,7 @@ impl Bridge {
         read_back: &[AttributeName],
         unchanged: Option<Filter>,
     ) -> Result<Option<Entry>, directory::Fault> {
-        let directory = &self.inner.directory;
+        let directory = &self.inner.target;
         let now = update.renamed(&entry.dn);
         let mut answer = None;
         if update.is_empty() {
@@ -260,7 +260,7 @@ impl Bridge {
 
     async fn rename_back(&self, old: &Dn, now: &Dn) {
         let (Some(rdn), parent) = (old.rdn(), old.parent()) else { return };
-        if let Err(fault) = self.inner.directory.rename(now, &rdn, parent.as_ref(), &[]).await {
+        if let Err(fault) = self.inner.target.rename(now, &rdn, parent.as_ref(), &[]).await {
             tracing::error!(entry = %now, wanted = %old, %fault, "the old name could not be restored");
         }
     }
@@ -290,7 +290,7 @@ impl Bridge {
 
     async fn search_entry(&self, dn: &Dn, attributes: Vec<AttributeName>) -> Result<Entry, directory::Fault> {
         let search = Search { base: dn.clone(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
-        let found = self.inner.directory.search(&search).await?;
+        let found = self.inner.target.search(&search).await?;
         found.into_iter().next().ok_or_else(|| vanished(dn))
     }
 
