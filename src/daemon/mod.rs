@@ -23,7 +23,7 @@ use crate::http::credentials::IssuedTokens;
 use crate::http::listener;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
-use crate::store::{FaultKind, Store, StoreFault, StoreUrl};
+use crate::store::{Store, StoreFault, StoreUrl};
 use crate::tables::Warning;
 use crate::telemetry;
 
@@ -103,12 +103,8 @@ fn problem(fault: impl std::error::Error + 'static) -> StartFault {
     (Exit::Problems, Box::new(fault))
 }
 
-/// What is wrong with the store: where time may heal it, the service manager shall try again.
 fn store_fault(fault: StoreFault) -> StartFault {
-    match fault.kind {
-        FaultKind::Full | FaultKind::Busy => problem(fault),
-        FaultKind::Corrupt | FaultKind::Closed | FaultKind::Other => bad_configuration(fault),
-    }
+    (Exit::of_store(&fault), Box::new(fault))
 }
 
 impl Daemon {
