@@ -9,6 +9,7 @@
 //! | [`queue`] | items that are owed, in their order |
 //! | [`names`] | aliases and marks |
 //! | [`tokens`] | credentials that were made on the command line |
+//! | [`seal`] | secrets that have to lie on the disk for a while |
 //! | `job`, [`session`] | how work reaches the store |
 //! | `sqlite` | the only backend so far: all SQL is there |
 
@@ -18,6 +19,7 @@ mod job;
 pub mod links;
 pub mod names;
 pub mod queue;
+pub mod seal;
 pub mod session;
 mod sqlite;
 pub mod tokens;

@@ -157,7 +157,7 @@ impl Config {
         let urls: Vec<String> = self.urls.iter().map(|url| quoted(url)).collect();
         let (urls, mapping) = (urls.join(", "), quoted(&mapping.to_string_lossy()));
         let mut text = format!(
-            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[server]\n{server}\n[directory.corp]\nurls = [{urls}]\n{directory}\n[tenant.okta]\n\
+            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[store]\nurl = \"sqlite:store.db\"\n\n[server]\n{server}\n[directory.corp]\nurls = [{urls}]\n{directory}\n[tenant.okta]\n\
              path = \"/scim/v2\"\ndirectory = \"corp\"\nmapping = {mapping}\n{tenant}\n"
         );
         for credential in [BASIC, BEARER, HEADER] {
