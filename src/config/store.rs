@@ -7,11 +7,13 @@ use zeroize::Zeroizing;
 use super::secret::warn_if_public;
 use crate::store::seal::SealKey;
 use crate::store::{StoreSettings, StoreUrl};
-use crate::tables::{Located, TableReader};
+use crate::tables::{Located, Place, TableReader};
 
 /// What outlives the process.
 #[derive(Debug, Clone)]
 pub struct Store {
+    /// Where the file describes it.
+    pub place: Place,
     /// Where it is kept.
     pub settings: StoreSettings,
     /// What passwords that have to wait for the directory are sealed with; `None`: they can't wait.
@@ -23,6 +25,7 @@ pub(super) fn store(root: &TableReader<'_>, folder: &Path) -> Option<Store> {
     let url = reader.optional::<String>("url");
     let given = reader.node("url").is_some();
     let key_file = reader.optional::<String>("key_file");
+    let place = reader.spot().place();
     reader.finish();
     let key = key_file.map(|file| key(&file, folder, root));
     let url = match url {
@@ -30,7 +33,7 @@ pub(super) fn store(root: &TableReader<'_>, folder: &Path) -> Option<Store> {
         None if given => return None,
         None => StoreUrl::Sqlite(PathBuf::from("/var/lib/scim2ldap/store.db")),
     };
-    Some(Store { settings: StoreSettings { url }, key: key.flatten() })
+    Some(Store { place, settings: StoreSettings { url }, key: key.flatten() })
 }
 
 fn store_url(url: &Located<String>, folder: &Path, root: &TableReader<'_>) -> Option<StoreUrl> {

@@ -23,7 +23,7 @@ use crate::http::credentials::IssuedTokens;
 use crate::http::listener;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
-use crate::store::{FaultKind, Store, StoreFault, StoreUrl};
+use crate::store::{Store, StoreFault, StoreUrl};
 use crate::tables::Warning;
 use crate::telemetry;
 
@@ -47,7 +47,7 @@ pub fn run(path: &Path) -> Exit {
     warn_of(&config);
     System::new().block_on(async {
         match Daemon::start(path, &config).await {
-            Ok((daemon, server)) => daemon.live(server).await,
+            Ok((daemon, server, signals)) => daemon.live(server, signals).await,
             Err((exit, fault)) => {
                 error!(%fault, "scim2ldap can't start");
                 exit
@@ -103,16 +103,14 @@ fn problem(fault: impl std::error::Error + 'static) -> StartFault {
     (Exit::Problems, Box::new(fault))
 }
 
-/// What is wrong with the store: where time may heal it, the service manager shall try again.
 fn store_fault(fault: StoreFault) -> StartFault {
-    match fault.kind {
-        FaultKind::Full | FaultKind::Busy => problem(fault),
-        FaultKind::Corrupt | FaultKind::Closed | FaultKind::Other => bad_configuration(fault),
-    }
+    (Exit::of_store(&fault), Box::new(fault))
 }
 
 impl Daemon {
-    async fn start(path: &Path, config: &Config) -> Result<(Self, Server), StartFault> {
+    async fn start(path: &Path, config: &Config) -> Result<(Self, Server, Signals), StartFault> {
+        // Before anybody can know that the daemon runs: a signal that nobody waits for ends the process.
+        let signals = Signals::new().map_err(problem)?;
         let certificate = config.server.tls.clone().map(Certificate::load).transpose().map_err(bad_configuration)?;
         let tls = certificate.clone().map(tls::server_config).transpose().map_err(problem)?;
         let store = Store::open(&config.store.settings).await.map_err(store_fault)?;
@@ -126,18 +124,12 @@ impl Daemon {
         let (path, settled) = (path.to_owned(), Settled::of(config));
         warn_of_closed_doors(&site.load());
         let daemon = Self { path, site, port, certificate, store, issued, settled };
-        Ok((daemon, server))
+        Ok((daemon, server, signals))
     }
 
     /// Lives until a signal says stop, or the server ends by itself.
-    async fn live(&self, server: Server) -> Exit {
-        let Signals { mut terminate, mut interrupt, mut hang_up } = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => {
-                error!(%error, "signals can't be received");
-                return Exit::Problems;
-            }
-        };
+    async fn live(&self, server: Server, signals: Signals) -> Exit {
+        let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         let handle = server.handle();
         let mut server = pin!(server);
         let mut keep_alive = pin!(service_manager::keep_alive());

@@ -12,7 +12,7 @@ use crate::store::{Durability, Generation, Store, StoreFault, Token};
 /// How often the store is asked whether somebody else wrote to it.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often it is noted which tokens were used.
-const NOTE: Duration = Duration::from_secs(60);
+const NOTE: Duration = Duration::from_mins(1);
 
 /// Keeps the tokens that count as they are in the store.
 pub(super) struct Keeper {

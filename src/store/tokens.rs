@@ -1,7 +1,14 @@
 //! Tokens: credentials of a tenant that were made on the command line. Of the secret itself only a hash is kept.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
 use super::sqlite::tokens as sql;
-use super::{Session, StoreFault};
+use super::{FaultKind, Session, StoreFault};
 
 /// A credential. All times are in milliseconds since 1970.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +31,41 @@ pub struct Token {
     pub last_used: Option<i64>,
 }
 
+/// What every secret begins with, so that it is known for one where it does not belong.
+const PREFIX: &str = "s2l_";
+
 impl Token {
+    /// A new token and its secret: 32 random bytes, as text.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn mint(
+        space: &str,
+        description: &str,
+        created: i64,
+        expires: Option<i64>,
+    ) -> Result<(Self, SecretString), StoreFault> {
+        let (mut name, mut inside) = ([0; 4], Zeroizing::new([0; 32]));
+        let random = SystemRandom::new();
+        if random.fill(&mut name).and_then(|()| random.fill(&mut *inside)).is_err() {
+            return Err(StoreFault::new(FaultKind::Other, "the system refuses random numbers"));
+        }
+        let secret = Zeroizing::new([PREFIX, &Zeroizing::new(URL_SAFE_NO_PAD.encode(*inside))].concat());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+        let token = Self {
+            id: format!("{:08x}", u32::from_be_bytes(name)),
+            space: space.to_owned(),
+            description: description.to_owned(),
+            hash,
+            created,
+            expires,
+            revoked: None,
+            last_used: None,
+        };
+        Ok((token, SecretString::from(&**secret)))
+    }
+
     /// Whether it lets anybody in at the time `now`.
     #[must_use]
     pub fn is_good(&self, now: i64) -> bool {
