@@ -23,6 +23,11 @@ impl Session {
         self.with(|it| sql::all(it, row, name))
     }
 
+    /// The first values of a list, as sorted, and no more than `limit`.
+    pub fn first_links(&self, row: i64, name: &str, limit: usize) -> Result<Vec<Vec<u8>>, StoreFault> {
+        self.with(|it| sql::first(it, row, name, limit))
+    }
+
     /// How many values a list has.
     pub fn count_links(&self, row: i64, name: &str) -> Result<usize, StoreFault> {
         self.with(|it| sql::count(it, row, name))

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Result, params};
 
-use super::bytes::{changed, counted};
+use super::bytes::{changed, counted, limit};
 
 pub(in crate::store) fn add(connection: &Connection, row: i64, name: &str, values: &[Vec<u8>]) -> Result<Vec<bool>> {
     let statement = "INSERT INTO link (document, name, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
@@ -19,6 +19,11 @@ pub(in crate::store) fn remove(connection: &Connection, row: i64, name: &str, va
 pub(in crate::store) fn all(connection: &Connection, row: i64, name: &str) -> Result<Vec<Vec<u8>>> {
     let statement = "SELECT value FROM link WHERE document = ?1 AND name = ?2 ORDER BY value";
     connection.prepare_cached(statement)?.query_map(params![row, name], |row| row.get(0))?.collect()
+}
+
+pub(in crate::store) fn first(connection: &Connection, row: i64, name: &str, most: usize) -> Result<Vec<Vec<u8>>> {
+    let statement = "SELECT value FROM link WHERE document = ?1 AND name = ?2 ORDER BY value LIMIT ?3";
+    connection.prepare_cached(statement)?.query_map(params![row, name, limit(most)], |row| row.get(0))?.collect()
 }
 
 pub(in crate::store) fn count(connection: &Connection, row: i64, name: &str) -> Result<usize> {
