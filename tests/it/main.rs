@@ -26,6 +26,7 @@ mod lists;
 mod model;
 mod okta_lifecycle;
 mod okta_spec;
+mod outage;
 mod policies;
 mod running;
 mod search_all;
