@@ -186,10 +186,13 @@ async fn add_everything(url: &str) {
     for name in ["people", "groups", "services"] {
         raw.add(&format!("ou={name},{suffix}"), &[("objectClass", &["organizationalUnit"])]).await;
     }
-    let account: [(&str, &[&str]); 3] = [
+    // As an administrator has to arrange it: lists in pages are not limited, plain searches are.
+    let account: [(&str, &[&str]); 5] = [
         ("objectClass", &["applicationProcess", "simpleSecurityObject"]),
         ("cn", &["scim"]),
         ("userPassword", &[service_password]),
+        ("nsPagedSizeLimit", &["-1"]),
+        ("nsPagedLookThroughLimit", &["-1"]),
     ];
     raw.add(service, &account).await;
 }

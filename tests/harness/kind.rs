@@ -16,6 +16,7 @@ pub enum Kind {
 
 /// What is so on one kind of server, as the harness sets it up and with the shipped mapping.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a table of facts that do not depend on one another")]
 pub struct Facts {
     /// The kind in the configuration.
     pub text: &'static str,
@@ -53,6 +54,8 @@ pub struct Facts {
     pub group_class: &'static str,
     /// The attribute that identifies an entry.
     pub id: &'static str,
+    /// The shipped mapping's value of `disable`.
+    pub disable: &'static str,
     /// The attribute that says whether an account is locked; without a value it is not.
     pub lock: &'static str,
     /// Its value while the account is not locked.
@@ -64,20 +67,24 @@ pub struct Facts {
     /// SCIM attributes, and the LDAP attributes that the shipped mapping has for them, where the kinds differ.
     pub department: &'static str,
     pub organization: &'static str,
-    /// The family name that stands where a user has none.
-    pub no_family_name: Option<&'static str>,
     /// The cn follows the names of a person. Otherwise it is the userName.
     pub cn_from_name: bool,
-    /// An attribute that every user may have and the shipped mapping does not name.
-    pub unmapped: &'static str,
     /// A text attribute that the mapping does not name, users may have, and that takes any value.
     pub spare: &'static str,
+    /// A text attribute that the schema does not allow in a user.
+    pub foreign: &'static str,
+    /// Two users of the same name can't be in the domain, wherever they are.
+    pub one_of_a_name: bool,
+    /// The server's own rule of uniqueness holds for renames, too.
+    pub unique_renames: bool,
+    /// The assertion control: a write can be bound to a state of the entry.
+    pub asserts: bool,
     /// Attributes that change with every write, or by themselves.
     pub clocks: &'static [&'static str],
+    /// Attributes that only repeat what stands in the DN.
+    pub derived: &'static [&'static str],
     /// What the server adds to a user by itself and the shipped mapping does not write.
     pub supplied: &'static [&'static str],
-    /// The account whose entries a plain, unpaged search reads no more than 500 at a time.
-    pub size_limit: bool,
 }
 
 const SLAPD: Facts = Facts {
@@ -99,19 +106,22 @@ const SLAPD: Facts = Facts {
     person_class: "inetOrgPerson",
     group_class: "groupOfNames",
     id: "entryUUID",
+    disable: "ppolicy",
     lock: "pwdAccountLockedTime",
     unlocked: &[],
     locked: "000001010000Z",
     empty_group: &[""],
     department: "departmentNumber",
     organization: "o",
-    no_family_name: Some("-"),
     cn_from_name: true,
-    unmapped: "roomNumber",
     spare: "businessCategory",
+    foreign: "c",
+    one_of_a_name: false,
+    unique_renames: true,
+    asserts: true,
     clocks: &["entryCSN", "modifyTimestamp", "modifiersName", "pwdChangedTime"],
+    derived: &["entryDN"],
     supplied: &[],
-    size_limit: true,
 };
 
 const SAMBA: Facts = Facts {
@@ -133,16 +143,19 @@ const SAMBA: Facts = Facts {
     person_class: "user",
     group_class: "group",
     id: "objectGUID",
+    disable: "ad-account-control",
     lock: "userAccountControl",
     unlocked: &["512"],
     locked: "514",
     empty_group: &[],
     department: "department",
     organization: "company",
-    no_family_name: None,
     cn_from_name: false,
-    unmapped: "roomNumber",
     spare: "info",
+    foreign: "dNSHostName",
+    one_of_a_name: true,
+    unique_renames: true,
+    asserts: false,
     clocks: &[
         "uSNChanged",
         "whenChanged",
@@ -152,6 +165,7 @@ const SAMBA: Facts = Facts {
         "logonCount",
         "badPwdCount",
     ],
+    derived: &["distinguishedName", "name"],
     supplied: &[
         "accountExpires",
         "badPasswordTime",
@@ -175,7 +189,6 @@ const SAMBA: Facts = Facts {
         "whenChanged",
         "whenCreated",
     ],
-    size_limit: false,
 };
 
 const DS_389: Facts = Facts {
@@ -184,10 +197,14 @@ const DS_389: Facts = Facts {
     mapping: "mapping/389ds.toml",
     admin: ("cn=Directory Manager", "Root-Account-7"),
     id: "nsUniqueId",
+    disable: "ns-account-lock",
     lock: "nsAccountLock",
     locked: "true",
     empty_group: &[],
+    unique_renames: false,
+    asserts: false,
     clocks: &["modifyTimestamp", "modifiersName"],
+    derived: &["dsEntryDN", "entrydn"],
     ..SLAPD
 };
 
@@ -213,12 +230,8 @@ impl Kind {
     pub fn scim_id(self, entry: &Attributes) -> String {
         let value = &entry[self.facts().id][0];
         match self {
-            Self::OpenLdap => value.clone(),
+            Self::OpenLdap | Self::Ds389 => value.clone(),
             Self::ActiveDirectory => guid(value),
-            Self::Ds389 => {
-                let digits: String = value.chars().filter(char::is_ascii_hexdigit).collect();
-                hyphenated(&digits)
-            }
         }
     }
 }
@@ -231,9 +244,6 @@ fn guid(value: &str) -> String {
         None => value.as_bytes().to_vec(),
     };
     let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-    hyphenated(&order.map(|at: usize| format!("{:02x}", bytes[at])).concat())
-}
-
-fn hyphenated(digits: &str) -> String {
+    let digits = order.map(|at: usize| format!("{:02x}", bytes[at])).concat();
     [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]).join("-")
 }

@@ -92,7 +92,7 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     }
     let ((service, service_password), (admin, password)) =
         (Kind::OpenLdap.facts().service, Kind::OpenLdap.facts().admin);
-    let unique = format!("overlay unique\nunique_uri ldap:///ou=people,{SUFFIX}?uid?sub\n");
+    let unique = format!("overlay unique\nunique_uri ldap:///{SUFFIX}?uid?sub\n");
     let nothing = format!("refint_nothing {admin}\n");
     let fill = |template: &str| {
         template
