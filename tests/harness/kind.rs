@@ -121,7 +121,7 @@ const SLAPD: Facts = Facts {
     asserts: true,
     clocks: &["entryCSN", "modifyTimestamp", "modifiersName", "pwdChangedTime"],
     derived: &["entryDN"],
-    supplied: &[],
+    supplied: &["createTimestamp", "creatorsName", "hasSubordinates", "structuralObjectClass", "subschemaSubentry"],
 };
 
 const SAMBA: Facts = Facts {
@@ -205,6 +205,7 @@ const DS_389: Facts = Facts {
     asserts: false,
     clocks: &["modifyTimestamp", "modifiersName"],
     derived: &["dsEntryDN", "entrydn"],
+    supplied: &["createTimestamp", "creatorsName", "entryid", "entryUUID", "numSubordinates", "parentid"],
     ..SLAPD
 };
 
