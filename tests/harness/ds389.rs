@@ -99,8 +99,13 @@ fn adapted(text: &str, options: Options) -> String {
         ("nsslapd-accesslog-logging-enabled", "off"),
     ]);
     let mut text = with(text, CONFIG, &general);
-    for plugin in ["MemberOf Plugin", "referential integrity postoperation", "attribute uniqueness"] {
-        let on = plugin != "attribute uniqueness" || options.unique;
+    for (plugin, on) in [
+        ("MemberOf Plugin", true),
+        ("referential integrity postoperation", true),
+        ("attribute uniqueness", options.unique),
+        // It lets nobody in whose uid or mail is not plain ASCII.
+        ("7-bit check", false),
+    ] {
         let state = if on { "on" } else { "off" };
         text = with(&text, &format!("cn={plugin},cn=plugins,cn=config"), &set(&[("nsslapd-pluginenabled", state)]));
     }

@@ -75,6 +75,8 @@ pub struct Facts {
     pub foreign: &'static str,
     /// Two users of the same name can't be in the domain, wherever they are.
     pub one_of_a_name: bool,
+    /// Names may hold a tab and the like.
+    pub controls_in_names: bool,
     /// The server's own rule of uniqueness holds for renames, too.
     pub unique_renames: bool,
     /// The assertion control: a write can be bound to a state of the entry.
@@ -117,6 +119,7 @@ const SLAPD: Facts = Facts {
     spare: "businessCategory",
     foreign: "c",
     one_of_a_name: false,
+    controls_in_names: true,
     unique_renames: true,
     asserts: true,
     clocks: &["entryCSN", "modifyTimestamp", "modifiersName", "pwdChangedTime"],
@@ -154,6 +157,7 @@ const SAMBA: Facts = Facts {
     spare: "info",
     foreign: "dNSHostName",
     one_of_a_name: true,
+    controls_in_names: false,
     unique_renames: true,
     asserts: false,
     clocks: &[
