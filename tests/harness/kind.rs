@@ -74,6 +74,8 @@ pub struct Facts {
     pub spare: &'static str,
     /// Attributes that change with every write, or by themselves.
     pub clocks: &'static [&'static str],
+    /// Attributes that only repeat what stands in the DN.
+    pub derived: &'static [&'static str],
     /// What the server adds to a user by itself and the shipped mapping does not write.
     pub supplied: &'static [&'static str],
     /// The account whose entries a plain, unpaged search reads no more than 500 at a time.
@@ -110,6 +112,7 @@ const SLAPD: Facts = Facts {
     unmapped: "roomNumber",
     spare: "businessCategory",
     clocks: &["entryCSN", "modifyTimestamp", "modifiersName", "pwdChangedTime"],
+    derived: &["entryDN"],
     supplied: &[],
     size_limit: true,
 };
@@ -152,6 +155,7 @@ const SAMBA: Facts = Facts {
         "logonCount",
         "badPwdCount",
     ],
+    derived: &["distinguishedName", "name"],
     supplied: &[
         "accountExpires",
         "badPasswordTime",
@@ -188,6 +192,7 @@ const DS_389: Facts = Facts {
     locked: "true",
     empty_group: &[],
     clocks: &["modifyTimestamp", "modifiersName"],
+    derived: &["dsEntryDN", "entrydn"],
     ..SLAPD
 };
 
@@ -213,12 +218,8 @@ impl Kind {
     pub fn scim_id(self, entry: &Attributes) -> String {
         let value = &entry[self.facts().id][0];
         match self {
-            Self::OpenLdap => value.clone(),
+            Self::OpenLdap | Self::Ds389 => value.clone(),
             Self::ActiveDirectory => guid(value),
-            Self::Ds389 => {
-                let digits: String = value.chars().filter(char::is_ascii_hexdigit).collect();
-                hyphenated(&digits)
-            }
         }
     }
 }
@@ -231,9 +232,6 @@ fn guid(value: &str) -> String {
         None => value.as_bytes().to_vec(),
     };
     let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-    hyphenated(&order.map(|at: usize| format!("{:02x}", bytes[at])).concat())
-}
-
-fn hyphenated(digits: &str) -> String {
+    let digits = order.map(|at: usize| format!("{:02x}", bytes[at])).concat();
     [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]).join("-")
 }

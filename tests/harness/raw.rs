@@ -159,6 +159,13 @@ impl Raw {
         self.try_modify(dn, vec![change]).await.unwrap_or_else(|refusal| panic!("{attribute} of {dn}: {refusal:?}"));
     }
 
+    /// The same with one value that need not be text.
+    pub async fn replace_bytes(&self, dn: &str, attribute: &str, value: &[u8]) {
+        let change = Mod::Replace(attribute.as_bytes(), HashSet::from([value]));
+        let result = accepted(self.handle().modify(dn, vec![change]).await);
+        result.unwrap_or_else(|refusal| panic!("{attribute} of {dn}: {refusal:?}"));
+    }
+
     /// Adds values to an attribute.
     pub async fn add_values(&self, dn: &str, attribute: &str, values: &[&str]) {
         let change = Mod::Add(attribute, values.iter().copied().collect::<HashSet<_>>());
