@@ -8,7 +8,7 @@ use crate::mapping::{Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, membership, order, snapshot, write};
+use super::{Action, Fault, Intent, Policy, Receipt, account, membership, order, snapshot, write};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub(super) struct Inner {
     pub places: membership::Places,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
+    pub accounts: account::Accounts,
 }
 
 impl Carrier {
@@ -36,6 +37,7 @@ impl Carrier {
             places: membership::Places::default(),
             schema: OnceLock::new(),
             snapshots: snapshot::Snapshots::default(),
+            accounts: account::Accounts::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -52,7 +54,7 @@ impl Carrier {
     async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
         let if_match = intent.if_match.as_ref();
         match intent.action {
-            Action::Create(resource) => self.create(mapping, resource).await,
+            Action::Create(resource) => self.create(mapping, resource, false).await,
             Action::Replace { id, resource } => {
                 self.update(mapping, &id, write::Change::replace(mapping, resource), if_match, intent.answer).await
             }

@@ -3,6 +3,7 @@
 //! A [`Carrier`] carries intents out on a target. A resource is changed by one intent at a time ([`order`]); what the
 //! directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod account;
 mod carrier;
 mod create;
 mod delete;

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Rdn, SchemaView, Search,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Password, PasswordWay, Rdn,
+    SchemaView, Search,
     ServerInfo,
 };
 
@@ -93,6 +94,13 @@ impl Target {
     ) -> ReadBack {
         match self {
             Self::Live(directory) => directory.rename(dn, new_rdn, new_parent, read_back).await,
+        }
+    }
+
+    /// An entry with another password.
+    pub async fn set_password(&self, dn: &Dn, password: &Password, way: &PasswordWay) -> Result<(), Fault> {
+        match self {
+            Self::Live(directory) => directory.set_password(dn, password, way).await,
         }
     }
 
