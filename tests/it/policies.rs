@@ -187,7 +187,7 @@ async fn a_taken_name_is_a_conflict_on_post_put_and_patch_and_nothing_of_the_req
 async fn the_servers_own_uniqueness_overlay_is_understood_as_a_conflict() {
     let slapd = Slapd::with(crate::harness::Options { unique: true, ..Default::default() });
     let base = crate::harness::SUFFIX.to_owned();
-    let world = World::on(&slapd, base, |config: Config| config).await;
+    let world = World::before(&slapd, base, |config: Config| config).await;
     let inner = format!("ou=inner,{}", world.people());
     world.raw.add(&inner, &[("objectClass", &["organizationalUnit"]), ("ou", &["inner"])]).await;
     let person: [(&str, &[&str]); 4] =
