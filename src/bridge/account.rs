@@ -114,12 +114,7 @@ impl Carrier {
     }
 
     /// Gives an entry that this intent made what it still lacks.
-    async fn complete_account(
-        &self,
-        birth: &Birth<'_>,
-        password: &NewPassword,
-        entry: Entry,
-    ) -> Result<Entry, Fault> {
+    async fn complete_account(&self, birth: &Birth<'_>, password: &NewPassword, entry: Entry) -> Result<Entry, Fault> {
         let (mapping, dn) = (birth.mapping, &birth.plan.dn);
         let enables = mapping.enables(&entry, &birth.plan.attributes);
         if password.way(self.dialect()) != PasswordWay::Operation && mapping.holds_back() && !enables {

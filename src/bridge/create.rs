@@ -203,6 +203,7 @@ impl Carrier {
             if let Some((number, name)) = candidates.into_iter().find(|(_, name)| !taken.contains(&name.to_lowercase()))
             {
                 birth.tried = number;
+                tracing::debug!(%attribute, name, "made up another value, the first is taken");
                 birth.set(attribute, name);
                 return Ok(());
             }

@@ -13,6 +13,7 @@ mod list;
 mod matching;
 mod membership;
 mod order;
+mod primary;
 mod read;
 mod references;
 mod snapshot;

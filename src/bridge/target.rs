@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::directory::{
     AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Password, PasswordWay, Rdn,
-    SchemaView, Search,
-    ServerInfo,
+    SchemaView, Search, ServerInfo,
 };
 
 /// Where the entries are. What each operation means, RFC 4511 section 4 says.

@@ -352,9 +352,10 @@ impl Carrier {
 }
 
 fn taken(mapping: &ResourceMapping, fault: &directory::Fault) -> Fault {
+    let what = fault.taken().map_or_else(|| mapping.unique_name().to_owned(), |attribute| attribute.to_string());
     Fault::Request(scim::Fault::new(
         FaultKind::Uniqueness,
-        format!("Another {} already has this {}: {fault}", mapping.kind.name(), mapping.unique_name()),
+        format!("Another entry of the directory already has this {what}: {fault}"),
     ))
 }
 

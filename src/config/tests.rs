@@ -326,7 +326,9 @@ fn passwords_travel_over_protected_connections_only() {
         .replace("mapping/openldap.toml", "mapping/active-directory.toml")
         .replace("directory = \"corp\"", "directory = \"corp\"\npassword_sync = true");
     assert!(place.load(&protected, &[]).unwrap().tenants[0].password_sync);
-    let plain = protected.replace("ldaps://", "ldap://").replace("[directory.corp]", "[directory.corp]\nallow_plaintext = true");
+    let plain = protected
+        .replace("ldaps://", "ldap://")
+        .replace("[directory.corp]", "[directory.corp]\nallow_plaintext = true");
     assert_snapshot!(place.complaint(&plain, &[]));
     place.load(&plain.replace("allow_plaintext", "start_tls"), &[]).unwrap();
     // Other kinds take one, where the admin says that nobody can listen.

@@ -76,6 +76,8 @@ pub struct Dialect {
     pub password_needs_tls: bool,
     /// The attribute, and its value, by which the user has to choose another password at the next log-on.
     pub must_change: Option<(AttributeName, &'static str)>,
+    /// The attribute by which an account names a group that it is in without being listed there.
+    pub primary_group: Option<AttributeName>,
     /// Result codes that say: this value, such as a member, is there already.
     pub value_there: &'static [u32],
     /// Result codes that say: this value, such as a member, is not there.
@@ -108,6 +110,7 @@ const OPEN_LDAP: Dialect = Dialect {
     password: PasswordWay::Operation,
     password_needs_tls: false,
     must_change: None,
+    primary_group: None,
     value_there: &[20],
     value_gone: &[16],
     taken: &[],
@@ -143,13 +146,16 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     password: PasswordWay::Attribute(AttributeName::literal("unicodePwd")),
     password_needs_tls: true,
     must_change: Some((AttributeName::literal("pwdLastSet"), "0")),
+    primary_group: Some(AttributeName::literal("primaryGroupID")),
     // A linked attribute answers 68 and 53 where others answer 20 and 16.
     value_there: &[20, 68],
     value_gone: &[16, 53],
     // Active Directory's codes 21C7 and 21C8: the name of a service or user principal exists in the forest.
     not_unique: &["is already in use", "already in use!", "000021c7", "000021c8"],
-    // Active Directory's codes for an account (0524) or group (0526) of this name; Samba names the attribute.
+    // Active Directory's codes for an account (0524) or group (0526) of this name; Samba names the attribute. Every
+    // account owns the principal name that its sAMAccountName and the domain make, whether it is written down or not.
     taken: &[
+        ("implied by userprincipalname", AttributeName::literal("userPrincipalName")),
         ("00000524", AttributeName::literal("sAMAccountName")),
         ("00000526", AttributeName::literal("sAMAccountName")),
         ("000021c7", AttributeName::literal("servicePrincipalName")),
@@ -180,6 +186,7 @@ const DS_389: Dialect = Dialect {
     password: PasswordWay::Attribute(AttributeName::literal("userPassword")),
     password_needs_tls: false,
     must_change: None,
+    primary_group: None,
     value_there: &[20],
     value_gone: &[16],
     taken: &[],

@@ -228,6 +228,8 @@ pub(super) mod tests {
         assert_eq!(taken(19, upn).as_deref(), Some("userPrincipalName"));
         let upn = "0000202F: samldb: userPrincipalName 'one@example.test' is already in use ";
         assert_eq!(taken(19, upn).as_deref(), Some("userPrincipalName"));
+        let implied = "00002071: samldb: sAMAccountName 'one' is already in use (implied by userPrincipalName)";
+        assert_eq!(taken(68, implied).as_deref(), Some("userPrincipalName"));
         assert_eq!(taken(53, user), None);
     }
 

@@ -228,11 +228,8 @@ impl Operation<'_> {
             }
             Self::Delete { dn } => ldap.delete(dn.as_str()).await,
             Self::Password { dn, password } => {
-                let request = PasswordModify {
-                    user_id: Some(dn.as_str()),
-                    old_pass: None,
-                    new_pass: Some(password.expose()),
-                };
+                let request =
+                    PasswordModify { user_id: Some(dn.as_str()), old_pass: None, new_pass: Some(password.expose()) };
                 ldap.extended(request).await.map(|ExopResult(_, result)| result)
             }
         }

@@ -63,9 +63,10 @@ impl ResourceMapping {
         if let Some(given) = given.filter(|given| !given.is_empty() && generate.cleaned(given) == *given) {
             return Ok((Wanted::Values(vec![given.as_bytes().to_vec()]), None));
         }
-        let text = generate.from.render(resource.as_map()).map_err(|reason| {
-            Fault::new(FaultKind::InvalidValue, format!("{}: {reason}.", row.subject()))
-        })?;
+        let text = generate
+            .from
+            .render(resource.as_map())
+            .map_err(|reason| Fault::new(FaultKind::InvalidValue, format!("{}: {reason}.", row.subject())))?;
         let stem = generate.cleaned(&text.unwrap_or_default());
         if stem.is_empty() {
             return Ok((Wanted::Values(Vec::new()), None));

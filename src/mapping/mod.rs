@@ -29,6 +29,9 @@ pub use members::{MemberChange, MemberDelta};
 pub use plan::{NewEntry, NewPassword, Rename, Update, Wish};
 pub use read::{NoId, Pointer, Reading, Referenced};
 pub use row::{Case, Direction, Reference, ReferenceKey, Row, RowPath, When};
-pub use table::{Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping, Unique};
+pub use table::{
+    Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping,
+    Unique,
+};
 pub use template::{Template, TemplateFault};
 pub use write::{Mention, Mentions, WriteMode};

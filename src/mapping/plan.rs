@@ -260,10 +260,7 @@ impl ResourceMapping {
 
     /// The attributes of a new entry as long as it has no password.
     #[must_use]
-    pub fn held_back(
-        &self,
-        attributes: &[(AttributeName, Vec<Vec<u8>>)],
-    ) -> Vec<(AttributeName, Vec<Vec<u8>>)> {
+    pub fn held_back(&self, attributes: &[(AttributeName, Vec<Vec<u8>>)]) -> Vec<(AttributeName, Vec<Vec<u8>>)> {
         let mut attributes = attributes.to_vec();
         let disabled = self.disable.as_ref().filter(|_| self.holds_back()).map(|disable| disable.on_create(false));
         for (name, values) in disabled.into_iter().flatten() {

@@ -31,6 +31,7 @@ macro_rules! on_every_directory {
     )+};
 }
 
+mod active_directory;
 mod bulk;
 mod cases;
 mod clients;

@@ -237,7 +237,8 @@ pub(super) fn generate(written: &Written, codec: Codec, findings: &Findings) {
     if codec != Codec::Text {
         findings.report(&suffix.spot, "`suffix` is for texts", "leave it out".to_owned());
     }
-    let spots = [at("reference", written.reference.as_ref()), at("lookup", written.lookup.as_ref()), None, None, None, None];
+    let spots =
+        [at("reference", written.reference.as_ref()), at("lookup", written.lookup.as_ref()), None, None, None, None];
     each(findings, spots, "can't be combined with `suffix`", "leave one of them out");
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping, Unique, check, served,
+    Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping,
+    Unique, check, served,
 };
 use crate::directory::{AttributeName, Dn, Filter, IdForm};
 use crate::mapping::row::{Draft, read_row};
@@ -152,7 +153,7 @@ impl Names<'_> {
         let sketch = Sketch {
             kind,
             spot: reader.spot().clone(),
-            root: self.base_dn.clone(),
+            root: domain_root(self.base_dn),
             base: self.base(&reader, &schema, examples.base),
             object_class: object_class(&reader, examples.object_class),
             rdn: attribute(&reader, "rdn", Some(examples.rdn)),
@@ -160,10 +161,8 @@ impl Names<'_> {
             id: self.id(&reader),
             disable: self.disable(&reader, kind),
             has_disable: reader.node("disable").is_some(),
-            initial_password: reader.choice(
-                "initial_password",
-                &[("random", InitialPassword::Random), ("none", InitialPassword::Missing)],
-            ),
+            initial_password: reader
+                .choice("initial_password", &[("random", InitialPassword::Random), ("none", InitialPassword::Missing)]),
             must_change: reader.optional("must_change"),
             delete: self.delete(&reader, kind),
             members: self.members(&reader, kind),
@@ -329,6 +328,14 @@ impl Names<'_> {
         }
         Some(delete)
     }
+}
+
+/// The part of `base_dn` that names a domain, where there is one: names are unique in a domain, not below some unit.
+fn domain_root(base_dn: &Dn) -> Dn {
+    let dc = AttributeName::literal("dc");
+    let mut names = std::iter::successors(Some(base_dn.clone()), Dn::parent);
+    let domain = names.find(|dn| dn.rdn().is_some_and(|rdn| rdn.value_of(&dc).is_some()));
+    domain.unwrap_or_else(|| base_dn.clone())
 }
 
 /// `example.com` for `dc=example,dc=com`.
