@@ -118,7 +118,7 @@ impl Carrier {
     ) -> Result<Made, Refusal> {
         let read_back = self.all_attributes(birth.mapping);
         let (mut lost, mut raced) = (0, 0);
-        while lost < ATTEMPTS && raced < RACES {
+        while lost < ATTEMPTS {
             match self.inner.target.add(&birth.plan.dn, &attributes(&birth.plan), &read_back).await {
                 Ok(Some(entry)) => return Ok(Made::New(entry)),
                 Ok(None) => return Ok(Made::New(self.entry_at(&birth.plan.dn, read_back).await?)),
@@ -130,8 +130,11 @@ impl Carrier {
                     if let Some(entry) = self.earlier(birth).await? {
                         return Ok(Made::Earlier(entry));
                     }
-                    self.give_way(birth, &fault).await?;
                     raced += 1;
+                    if raced > RACES {
+                        return Err(Refusal::Raw(fault));
+                    }
+                    self.give_way(birth, &fault).await?;
                 }
                 Err(fault) => return Err(Refusal::Raw(fault)),
             }

@@ -22,6 +22,9 @@ mod tidy;
 mod version;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 pub use explain::Explanation;

@@ -31,7 +31,7 @@ mod tls;
 mod url;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};

@@ -1,6 +1,7 @@
 //! The conversation with a server that misbehaves on purpose.
 
-mod peer;
+pub(crate) mod domain;
+pub(crate) mod peer;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
