@@ -53,6 +53,7 @@ mod lists;
 mod model;
 mod okta_lifecycle;
 mod okta_spec;
+mod passwords;
 mod policies;
 mod running;
 mod search_all;
