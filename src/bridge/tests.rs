@@ -195,7 +195,10 @@ async fn an_account_without_password_gets_one_when_it_is_enabled() {
     let id = "01010101-0101-0101-0101-010101010101";
     assert!(is_active(&replace(&carrier, id, ada("", true)).await.unwrap()));
     assert!(domain.value(NAME, "unicodePwd").is_some());
-    assert_eq!(domain.log(), ["modify employeenumber useraccountcontrol", "modify unicodepwd", "modify employeenumber useraccountcontrol"]);
+    assert_eq!(
+        domain.log(),
+        ["modify employeenumber useraccountcontrol", "modify unicodepwd", "modify employeenumber useraccountcontrol"]
+    );
     // One that has a password keeps it.
     let password = domain.value(NAME, "unicodePwd");
     for active in [false, true] {

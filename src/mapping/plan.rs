@@ -126,7 +126,7 @@ impl Update {
 
 impl ResourceMapping {
     /// The password that `resource` brings, where passwords are carried over.
-    fn password_of(&self, resource: &Resource, mode: WriteMode) -> Option<NewPassword> {
+    pub(super) fn password_of(&self, resource: &Resource, mode: WriteMode) -> Option<NewPassword> {
         let text = resource.text(&AttributePath::core("password")).filter(|_| mode.password_sync)?;
         let row = self.rows.iter().find(|row| row.codec == Codec::Password);
         let attribute = row.map(|row| row.ldap.clone());
@@ -337,6 +337,9 @@ fn merge(attributes: &mut Vec<(AttributeName, Vec<Vec<u8>>)>, name: &AttributeNa
 fn diff(row: &Row, entry: &Entry, wanted: Vec<Vec<u8>>) -> Vec<Modification> {
     let current = entry.values(&row.ldap);
     let change = |change: Change| Modification { attribute: row.ldap.clone(), change };
+    if row.multi && row.reference.is_none() && current.iter().any(|value| row.codec.decode(value).is_none()) {
+        return exchange(row, current, wanted);
+    }
     if row.multi || current.len() <= 1 {
         if same(row, current, &wanted) {
             return Vec::new();
@@ -353,6 +356,16 @@ fn diff(row: &Row, entry: &Entry, wanted: Vec<Vec<u8>>) -> Vec<Modification> {
         modifications.push(change(Change::Add(added)));
     }
     modifications
+}
+
+/// The same where some values are of a form that the row does not read: they belong to somebody else, and stay.
+fn exchange(row: &Row, current: &[Vec<u8>], wanted: Vec<Vec<u8>>) -> Vec<Modification> {
+    let gone = current.iter().filter(|value| row.codec.decode(value).is_some() && !wanted.contains(value));
+    let gone: Vec<Vec<u8>> = gone.cloned().collect();
+    let added: Vec<Vec<u8>> = wanted.into_iter().filter(|value| !current.contains(value)).collect();
+    let steps = [(gone, Change::Delete as fn(_) -> _), (added, Change::Add)];
+    let steps = steps.into_iter().filter(|(values, _)| !values.is_empty());
+    steps.map(|(values, change)| Modification::new(row.ldap.clone(), change(values))).collect()
 }
 
 fn same(row: &Row, current: &[Vec<u8>], wanted: &[Vec<u8>]) -> bool {

@@ -151,6 +151,7 @@ impl ResourceMapping {
         if encoded.is_empty() {
             encoded.extend(fallback(row, resource)?);
         }
+        row.codec.mark_primary(&mut encoded);
         Ok(Wanted::Values(encoded))
     }
 

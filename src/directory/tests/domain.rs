@@ -193,7 +193,8 @@ impl State {
         }
         let filter = reader.0;
         let within = |dn: &Dn| if scope == 0 { *dn == base } else { dn.is_within(&base) };
-        let found = self.entries.iter().filter(|(dn, attributes)| within(dn) && matches(&mut Reader(filter), attributes));
+        let found =
+            self.entries.iter().filter(|(dn, attributes)| within(dn) && matches(&mut Reader(filter), attributes));
         let found: Vec<Vec<u8>> = found.map(|(dn, attributes)| written(dn, attributes)).collect();
         if found.is_empty() && scope == 0 {
             return Reply::Send(vec![(0x65, result(NO_OBJECT.0, NO_OBJECT.1), vec![])]);
