@@ -207,7 +207,7 @@ impl Carrier {
             {
                 birth.tried = number;
                 tracing::debug!(%attribute, name, "made up another value, the first is taken");
-                birth.set(attribute, name);
+                birth.set(attribute, &name);
                 return Ok(());
             }
         }
@@ -216,10 +216,10 @@ impl Carrier {
 }
 
 impl Birth<'_> {
-    fn set(&mut self, attribute: &AttributeName, value: String) {
+    fn set(&mut self, attribute: &AttributeName, value: &str) {
         for (name, values) in &mut self.plan.attributes {
             if name == attribute {
-                *values = vec![value.clone().into_bytes()];
+                *values = vec![value.as_bytes().to_vec()];
             }
         }
     }

@@ -177,7 +177,7 @@ impl Names<'_> {
         sketch
     }
 
-    /// `{domain}` in a suffix is the DNS name that base_dn spells.
+    /// `{domain}` in a suffix is the DNS name that `base_dn` spells.
     fn fill_suffix(&self, draft: &mut Draft, findings: &Findings) {
         let Some(suffix) = draft.row.suffix.as_mut().filter(|suffix| suffix.contains("{domain}")) else { return };
         let domain = domain_of(self.base_dn);
