@@ -8,7 +8,7 @@ use crate::mapping::{Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, membership, order, snapshot, write};
+use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, snapshot, write};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +46,7 @@ pub(super) struct Inner {
     pub places: membership::Places,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
+    pub accounts: account::Accounts,
 }
 
 impl Carrier {
@@ -58,6 +59,7 @@ impl Carrier {
             places: membership::Places::default(),
             schema: OnceLock::new(),
             snapshots,
+            accounts: account::Accounts::default(),
         };
         Self { inner: Arc::new(inner) }
     }

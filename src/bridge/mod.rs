@@ -3,6 +3,7 @@
 //! A [`Carrier`] carries intents out on a target. A resource is changed by one intent at a time ([`order`]); what the
 //! directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod account;
 mod carrier;
 mod create;
 mod delete;
@@ -13,6 +14,7 @@ mod matching;
 mod membership;
 mod order;
 mod outage;
+mod primary;
 mod read;
 mod references;
 mod shadow;
@@ -21,6 +23,9 @@ mod target;
 mod tidy;
 mod version;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

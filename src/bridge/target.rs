@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Rdn, SchemaView, Search,
-    ServerInfo,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Password, PasswordWay, Rdn,
+    SchemaView, Search, ServerInfo,
 };
 use crate::mapping::{IdAttribute, Mapping};
 
@@ -120,6 +120,15 @@ impl Target {
         match self {
             Self::Live(live) => live.rename(dn, new_rdn, new_parent, read_back).await,
             Self::Shadow(shadow) => shadow.rename(dn, new_rdn, new_parent, read_back),
+        }
+    }
+
+    /// An entry with another password.
+    pub async fn set_password(&self, dn: &Dn, password: &Password, way: &PasswordWay) -> Result<(), Fault> {
+        match self {
+            Self::Live(live) => live.directory.set_password(dn, password, way).await,
+            // The shadow keeps no passwords.
+            Self::Shadow(_) => Ok(()),
         }
     }
 
