@@ -2,9 +2,10 @@
 
 use super::{Keeper, Raw, ports, tls, wait_until};
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,6 +20,7 @@ const ADMIN_PASSWORD: &str = "Root-Account-7";
 
 /// What may differ between two instances.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a test asks for")]
 pub struct Options {
     /// `uid` must be unique below `ou=people` (the overlay `unique`).
     pub unique: bool,
@@ -26,6 +28,8 @@ pub struct Options {
     pub fsync: bool,
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     pub refint_nothing: bool,
+    /// Indexes for equality alone, none for parts of a text.
+    pub equality_only: bool,
 }
 
 /// A running OpenLDAP on 127.0.0.1, with ldap, ldaps and ldapi, that ends and is removed with this value.
@@ -53,9 +57,20 @@ impl Slapd {
 
     /// The same, not quite like the others.
     pub fn with(options: Options) -> Self {
+        Self::prepared(options, |_| ())
+    }
+
+    /// The same with entries that are there from the beginning: `write` writes them as LDIF, with their operational
+    /// attributes where overlays would have made some. Takes twenty seconds for a million.
+    pub fn filled(options: Options, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Self {
+        Self::prepared(options, |directory| fill(directory, write))
+    }
+
+    fn prepared(options: Options, prepare: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::Builder::new().prefix("scim2ldap-slapd-").tempdir().expect("a scratch directory");
         let authority = tls::Authority::new().issue(&directory.path().join("tls")).ca;
         set_up(directory.path(), options);
+        prepare(directory.path());
         let mut slapd = Self { keeper: None, port: 0, tls_port: 0, authority, directory };
         for _ in 0..20 {
             (slapd.port, slapd.tls_port) = (ports::free(), ports::free());
@@ -214,6 +229,7 @@ fn set_up(directory: &Path, options: Options) {
             .replace("@SERVICE@", SERVICE)
             .replace("@SERVICE_PASSWORD@", SERVICE_PASSWORD)
             .replace("@PASSWORD@", ADMIN_PASSWORD)
+            .replace("@PARTS@", if options.equality_only { "" } else { ",sub" })
             .replace("@SYNC@", if options.fsync { "" } else { "dbnosync" })
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
             .replace("@NOTHING@", if options.refint_nothing { &nothing } else { "" })
@@ -224,6 +240,18 @@ fn set_up(directory: &Path, options: Options) {
     // In this order: slaptest opens the data base that slapadd makes.
     run(Command::new(find("slapadd")).args(["-q", "-b", SUFFIX, "-f"]).arg(&configuration).arg("-l").arg(&base));
     run(Command::new(find("slaptest")).arg("-f").arg(&configuration).arg("-F").arg(directory.join("slapd.d")));
+}
+
+/// Adds entries to the data base of a server that does not run.
+fn fill(directory: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    let mut command = Command::new(find("slapadd"));
+    command.args(["-q", "-b", SUFFIX, "-F"]).arg(directory.join("slapd.d")).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("slapadd");
+    let mut input = BufWriter::new(child.stdin.take().expect("a pipe"));
+    let written = write(&mut input).and_then(|()| input.flush());
+    drop(input);
+    let status = child.wait().expect("slapadd");
+    assert!(status.success() && written.is_ok(), "slapadd: {status}, {written:?}");
 }
 
 fn run(command: &mut Command) {
