@@ -10,6 +10,7 @@ mod explain;
 mod fault;
 mod list;
 mod matching;
+mod members;
 mod membership;
 mod order;
 mod read;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Rdn, SchemaView, Search,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Follow, Followed, Modification, ModifyOptions, Rdn, SchemaView, Search,
     ServerInfo,
 };
 
@@ -50,6 +50,17 @@ impl Target {
     pub async fn search(&self, search: &Search) -> Result<Vec<Entry>, Fault> {
         match self {
             Self::Live(directory) => directory.search(search).await,
+        }
+    }
+
+    /// Few entries, with what is behind the names in one of their attributes; `None` where that can't be asked for.
+    pub async fn search_and_follow(
+        &self,
+        search: &Search,
+        follow: &Follow,
+    ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
+        match self {
+            Self::Live(directory) => directory.search_and_follow(search, follow).await,
         }
     }
 

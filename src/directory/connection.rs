@@ -257,7 +257,7 @@ fn root_search(attributes: Vec<AttributeName>) -> Search {
 /// `search` as an operation that the server gives up after `limit`.
 pub(super) fn search(search: &Search, limit: Duration) -> Operation<'_> {
     let seconds = i32::try_from(limit.as_secs().max(1)).unwrap_or(i32::MAX);
-    Operation::Search { search, filter: search.filter.to_string(), seconds, page: None }
+    Operation::Search { search, filter: search.filter.to_string(), seconds, page: None, follow: None }
 }
 
 fn unreachable(endpoint: &Endpoint, settings: &Settings, why: &str) -> Fault {

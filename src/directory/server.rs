@@ -10,6 +10,8 @@ pub const POST_READ: &str = "1.3.6.1.1.13.2";
 pub const ASSERTION: &str = "1.3.6.1.1.12";
 /// OID of the paged results control (RFC 2696).
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+/// OID of the dereference control (draft-masarati-ldap-deref).
+pub const DEREFERENCE: &str = "1.3.6.1.4.1.4203.666.5.16";
 /// OID of Active Directory's permissive modify control.
 pub const PERMISSIVE_MODIFY: &str = "1.2.840.113556.1.4.1413";
 
@@ -35,6 +37,7 @@ pub struct ServerInfo {
     post_read: bool,
     assertion: bool,
     paged_results: bool,
+    dereference: bool,
 }
 
 const SUPPORTED_CONTROL: AttributeName = AttributeName::literal("supportedControl");
@@ -83,6 +86,12 @@ impl ServerInfo {
         self.paged_results
     }
 
+    /// Whether a search can return the entries that another entry names.
+    #[must_use]
+    pub const fn has_dereference(&self) -> bool {
+        self.dereference
+    }
+
     pub(super) fn from_root(root: &Entry) -> Self {
         let all = |name: &AttributeName| root.texts(name).map(str::to_owned).collect::<Vec<String>>();
         let names =
@@ -101,6 +110,7 @@ impl ServerInfo {
         info.post_read = info.supports_control(POST_READ);
         info.assertion = info.supports_control(ASSERTION);
         info.paged_results = info.supports_control(PAGED_RESULTS);
+        info.dereference = info.supports_control(DEREFERENCE);
         info
     }
 }

@@ -28,6 +28,8 @@ pub struct Options {
     pub fsync: bool,
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     pub refint_nothing: bool,
+    /// Names in an entry can't be followed (the overlay `deref` is missing).
+    pub no_deref: bool,
     /// Indexes for equality alone, none for parts of a text.
     pub equality_only: bool,
 }
@@ -229,6 +231,7 @@ fn set_up(directory: &Path, options: Options) {
             .replace("@SERVICE@", SERVICE)
             .replace("@SERVICE_PASSWORD@", SERVICE_PASSWORD)
             .replace("@PASSWORD@", ADMIN_PASSWORD)
+            .replace("@DEREF@", if options.no_deref { "" } else { "overlay deref" })
             .replace("@PARTS@", if options.equality_only { "" } else { ",sub" })
             .replace("@SYNC@", if options.fsync { "" } else { "dbnosync" })
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
