@@ -44,7 +44,8 @@ impl Carrier {
         let mut search = Search { base: Dn::root(), scope: Scope::Sub, filter, attributes, size_limit: 0 };
         for base in mapping.search_bases() {
             search.base = base;
-            let found = self.inner.target.search_and_follow(&search, &follow).await.map_err(|fault| self.fault(fault))?;
+            let found =
+                self.inner.target.search_and_follow(&search, &follow).await.map_err(|fault| self.fault(fault))?;
             let Some(found) = found else { return Ok(None) };
             if let Some(group) = found.into_iter().find(|(entry, _)| in_sight(mapping, &entry.dn)) {
                 return Ok(Some(group));
@@ -94,8 +95,11 @@ impl Carrier {
     async fn write_followed(&self, names: &[FollowedName<'_>], known: Option<&Known>) -> (String, Vec<Dn>) {
         let telling = self.telling();
         let (mut list, mut unclear) = (Array::default(), Vec::new());
-        for names in names.chunks(BREATH) {
-            for entry in names.iter().filter_map(|name| name.entry(&telling)) {
+        for (at, piece) in names.chunks(BREATH).enumerate() {
+            if at == 1 {
+                list.make_room(names.len().div_ceil(BREATH));
+            }
+            for entry in piece.iter().filter_map(|name| name.entry(&telling)) {
                 let dn = entry.dn.clone();
                 match (self.surely(entry), known) {
                     (Some(member), _) => list.push(&member),
@@ -157,9 +161,14 @@ impl Carrier {
     }
 }
 
-/// The elements of a JSON array as they are written.
-#[derive(Default)]
+/// A JSON array as it is written.
 struct Array(String);
+
+impl Default for Array {
+    fn default() -> Self {
+        Self("[".to_owned())
+    }
+}
 
 impl Array {
     fn push(&mut self, member: &Referenced) {
@@ -168,20 +177,26 @@ impl Array {
     }
 
     fn append(&mut self, other: &Self) {
-        if !other.0.is_empty() {
+        if let Some(elements) = other.0.get(1..).filter(|elements| !elements.is_empty()) {
             self.separate();
-            self.0.push_str(&other.0);
+            self.0.push_str(elements);
         }
     }
 
     fn separate(&mut self) {
-        if !self.0.is_empty() {
+        if self.0.len() > 1 {
             self.0.push(',');
         }
     }
 
+    /// Makes room for more of what it holds now, for so many times as much in all. To grow step by step would take
+    /// twice the memory for a moment.
+    fn make_room(&mut self, times: usize) {
+        let more = self.0.len().saturating_mul(times.saturating_sub(1));
+        self.0.reserve_exact(more + more / 16 + 1);
+    }
+
     fn into_text(mut self) -> String {
-        self.0.insert(0, '[');
         self.0.push(']');
         self.0
     }

@@ -257,7 +257,7 @@ impl Carrier {
                 let has = self.has_member(members, dn, &value).await?;
                 Ok::<_, directory::Fault>((has == held).then_some(value))
             })
-            .buffered(SIDE_BY_SIDE * 4)
+            .buffered(SIDE_BY_SIDE * 2)
             .try_collect()
             .await?;
         Ok(sifted.into_iter().flatten().collect())

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Follow, Followed, Modification, ModifyOptions, Rdn, SchemaView, Search,
-    ServerInfo,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Follow, Followed, Modification, ModifyOptions, Rdn,
+    SchemaView, Search, ServerInfo,
 };
 
 /// Where the entries are. What each operation means, RFC 4511 section 4 says.

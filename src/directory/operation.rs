@@ -54,13 +54,7 @@ pub struct ModifyOptions {
 
 /// One request to a directory.
 pub(super) enum Operation<'a> {
-    Search {
-        search: &'a Search,
-        filter: String,
-        seconds: i32,
-        page: Option<PagedResults>,
-        follow: Option<&'a Follow>,
-    },
+    Search { search: &'a Search, filter: String, seconds: i32, page: Option<PagedResults>, follow: Option<&'a Follow> },
     Add { dn: &'a Dn, attributes: &'a [(AttributeName, Vec<Vec<u8>>)], read_back: &'a [AttributeName] },
     Modify { dn: &'a Dn, modifications: &'a [Modification], options: &'a ModifyOptions, permissive: bool },
     Rename { dn: &'a Dn, new_rdn: &'a Rdn, new_parent: Option<&'a Dn>, read_back: &'a [AttributeName] },

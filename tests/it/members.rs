@@ -49,7 +49,8 @@ async fn the_same_members_are_shown_whether_names_are_followed_or_looked_up() {
         let world = World::on(&slapd, SUFFIX.to_owned(), |config| config.log("debug")).await;
         let id = mixed_group(&world).await;
         let (members, took) = shown(&world, &id).await;
-        let names: Vec<_> = members.iter().map(|member| (member["type"].as_str(), member["display"].as_str())).collect();
+        let names: Vec<_> =
+            members.iter().map(|member| (member["type"].as_str(), member["display"].as_str())).collect();
         let of = |kind, name| (Some(kind), name);
         let expected = [of("Group", Some("Inner")), of("User", Some("Ann")), of("User", None)];
         assert_eq!(names.iter().copied().collect::<BTreeSet<_>>(), expected.into_iter().collect(), "{no_deref}");

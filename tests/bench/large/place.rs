@@ -40,6 +40,11 @@ impl Place {
         stage::version(self.slapd.pid()).unwrap_or_else(|| "slapd".to_owned())
     }
 
+    /// Processor time of the bridge so far.
+    pub fn bridge_cpu(&self) -> Outcome<Duration> {
+        Process(self.daemon.pid()).cpu_time()
+    }
+
     /// The most memory that the bridge has ever had, in bytes.
     pub fn peak_memory(&self) -> Outcome<u64> {
         Process(self.daemon.pid()).peak_memory()
