@@ -15,6 +15,8 @@ mod membership;
 mod order;
 mod read;
 mod references;
+#[allow(dead_code, reason = "the code that carries intents out on it is being written")]
+mod shadow;
 mod snapshot;
 mod target;
 mod tidy;

@@ -1,4 +1,4 @@
-//! What a carrier reads and writes: the directory.
+//! What a carrier reads and writes: the directory, or the shadow of it.
 
 use std::ops::ControlFlow;
 
@@ -7,11 +7,16 @@ use crate::directory::{
     SchemaView, Search, ServerInfo,
 };
 
+use super::shadow::Shadow;
+
 /// Where the entries are. What each operation means, RFC 4511 section 4 says.
 #[derive(Clone)]
 pub(super) enum Target {
     /// The directory itself.
     Live(Directory),
+    /// The model of it in the store.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is carried out on the shadow yet"))]
+    Shadow(Shadow),
 }
 
 /// An entry as it is after it was written, where the server told in the same step.
@@ -22,6 +27,7 @@ impl Target {
     pub fn dialect(&self) -> &'static Dialect {
         match self {
             Self::Live(directory) => directory.dialect(),
+            Self::Shadow(shadow) => shadow.dialect(),
         }
     }
 
@@ -29,6 +35,7 @@ impl Target {
     pub fn name(&self) -> &str {
         match self {
             Self::Live(directory) => directory.name(),
+            Self::Shadow(shadow) => shadow.name(),
         }
     }
 
@@ -36,6 +43,7 @@ impl Target {
     pub async fn has_assertion(&self) -> bool {
         match self {
             Self::Live(directory) => directory.server().await.as_ref().is_ok_and(ServerInfo::has_assertion),
+            Self::Shadow(_) => true,
         }
     }
 
@@ -43,6 +51,7 @@ impl Target {
     pub async fn schema(&self) -> Result<SchemaView, Fault> {
         match self {
             Self::Live(directory) => directory.schema().await,
+            Self::Shadow(shadow) => shadow.schema(),
         }
     }
 
@@ -50,6 +59,7 @@ impl Target {
     pub async fn search(&self, search: &Search) -> Result<Vec<Entry>, Fault> {
         match self {
             Self::Live(directory) => directory.search(search).await,
+            Self::Shadow(shadow) => shadow.search(search),
         }
     }
 
@@ -61,6 +71,7 @@ impl Target {
     ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
         match self {
             Self::Live(directory) => directory.search_and_follow(search, follow).await,
+            Self::Shadow(_) => Ok(None),
         }
     }
 
@@ -72,6 +83,7 @@ impl Target {
     ) -> Result<(), Fault> {
         match self {
             Self::Live(directory) => directory.scan(search, each).await,
+            Self::Shadow(shadow) => shadow.scan(search, each),
         }
     }
 
@@ -84,6 +96,7 @@ impl Target {
     ) -> ReadBack {
         match self {
             Self::Live(directory) => directory.add(dn, attributes, read_back).await,
+            Self::Shadow(shadow) => shadow.add(dn, attributes, read_back),
         }
     }
 
@@ -91,6 +104,7 @@ impl Target {
     pub async fn modify(&self, dn: &Dn, modifications: &[Modification], options: &ModifyOptions) -> ReadBack {
         match self {
             Self::Live(directory) => directory.modify(dn, modifications, options).await,
+            Self::Shadow(shadow) => shadow.modify(dn, modifications, options),
         }
     }
 
@@ -104,6 +118,7 @@ impl Target {
     ) -> ReadBack {
         match self {
             Self::Live(directory) => directory.rename(dn, new_rdn, new_parent, read_back).await,
+            Self::Shadow(shadow) => shadow.rename(dn, new_rdn, new_parent, read_back),
         }
     }
 
@@ -111,6 +126,7 @@ impl Target {
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
         match self {
             Self::Live(directory) => directory.delete(dn).await,
+            Self::Shadow(shadow) => shadow.delete(dn),
         }
     }
 }

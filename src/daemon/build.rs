@@ -1,13 +1,14 @@
 //! From the configuration to what serves requests.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderName};
 
 use crate::bridge::{Bridge, Policy};
 use crate::config::{Config, Credential, Tenant};
 use crate::directory::{Directory, SettingsFault};
-use crate::http::credentials::Credentials;
+use crate::http::credentials::{Credentials, IssuedTokens};
 use crate::http::site::{Site, TenantSettings};
 
 /// The most resources that one list answer holds. Okta asks for 100 at a time and goes on by 100 whatever it gets.
@@ -22,11 +23,12 @@ pub fn directories(config: &Config) -> Result<HashMap<&str, Directory>, Settings
     config.directories.iter().map(|it| Ok((it.settings.name.as_str(), named(&it.settings)?))).collect()
 }
 
-/// What is served. `port` is the one that is listened at in place of port 0.
-pub fn site(config: &Config, port: u16) -> Result<Site, SettingsFault> {
+/// What is served. `port` is the one that is listened at in place of port 0; `issued` are the tokens that were made on
+/// the command line.
+pub fn site(config: &Config, port: u16, issued: &Arc<IssuedTokens>) -> Result<Site, SettingsFault> {
     let directories = directories(config)?;
     let public_url = public_url(&config.server.public_url, port);
-    let tenant = |it: &Tenant| Some(tenant(it, &public_url, directories.get(it.directory.as_str())?.clone()));
+    let tenant = |it: &Tenant| Some(tenant(it, &public_url, directories.get(it.directory.as_str())?.clone(), issued));
     Ok(Site::new(config.tenants.iter().filter_map(tenant).collect(), config.server.max_body))
 }
 
@@ -48,14 +50,16 @@ pub fn bridge(tenant: &Tenant, base_url: String, directory: Directory) -> Bridge
     Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy)
 }
 
-fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSettings {
+fn tenant(tenant: &Tenant, public_url: &str, directory: Directory, issued: &Arc<IssuedTokens>) -> TenantSettings {
     let base_url = [public_url, tenant.path.as_str()].concat();
+    let mut credentials = credentials(&tenant.credentials);
+    credentials.allow_issued(&tenant.name, issued);
     TenantSettings {
         name: tenant.name.clone(),
         path: tenant.path.clone(),
         base_url: base_url.clone(),
         enabled: tenant.enabled,
-        credentials: credentials(&tenant.credentials),
+        credentials,
         patch_response: tenant.patch_response,
         max_results: MAX_RESULTS,
         password_sync: tenant.password_sync,

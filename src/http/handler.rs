@@ -98,7 +98,7 @@ fn admit(tenant: &Tenant, request: &HttpRequest) -> Result<(), Fault> {
     let credentials = &settings.credentials;
     match credentials.authenticate(request.headers()) {
         Ok(description) => {
-            Span::current().record("credential", &**description);
+            Span::current().record("credential", &*description);
             Ok(())
         }
         Err(refusal) => Err(Fault::Unauthenticated(refusal, credentials.challenges())),

@@ -32,5 +32,6 @@ mod running;
 mod search_all;
 mod systemd;
 mod telemetry;
+mod tokens;
 mod wire;
 mod world;
