@@ -29,6 +29,9 @@ use super::url::{Address, HostPort, ServerUrl};
 /// How many operations share a connection at a time.
 pub(super) const IN_FLIGHT: usize = 32;
 
+/// After an answer of more bytes than this, a connection is replaced.
+const LARGE: usize = 4 << 20;
+
 /// How long a connection that is no longer needed may take to say so to the server.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -165,7 +168,9 @@ impl Connection {
             Err(_) => Err(Broken::TimedOut),
         };
         self.touch();
-        if matches!(outcome, Err(Broken::NotSent | Broken::Lost | Broken::TimedOut | Broken::Garbled)) {
+        // The buffer keeps the size of the largest answer for as long as the connection lives.
+        let outgrown = outcome.as_ref().is_ok_and(|answer| answer.followed_bytes() > LARGE);
+        if outgrown || matches!(outcome, Err(Broken::NotSent | Broken::Lost | Broken::TimedOut | Broken::Garbled)) {
             self.suspect.store(true, Ordering::Relaxed);
         }
         outcome

@@ -55,6 +55,11 @@ impl Followed {
         controls.find(|raw| raw.ctype == DEREFERENCE)?.val.map(Self)
     }
 
+    /// Its size.
+    pub(super) const fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// Every name in the order of its bytes, as [`Entry`] has values; none when the server's answer makes no sense.
     #[must_use]
     pub fn names(&self) -> Option<Vec<FollowedName<'_>>> {

@@ -70,6 +70,13 @@ pub(super) struct Answer {
     pub followed: Vec<Option<Followed>>,
 }
 
+impl Answer {
+    /// The size of what names were followed to.
+    pub(super) fn followed_bytes(&self) -> usize {
+        self.followed.iter().flatten().map(Followed::bytes).sum()
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Broken {
