@@ -37,7 +37,6 @@ pub struct ServerInfo {
     post_read: bool,
     assertion: bool,
     paged_results: bool,
-    dereference: bool,
 }
 
 const SUPPORTED_CONTROL: AttributeName = AttributeName::literal("supportedControl");
@@ -88,8 +87,8 @@ impl ServerInfo {
 
     /// Whether a search can return the entries that another entry names.
     #[must_use]
-    pub const fn has_dereference(&self) -> bool {
-        self.dereference
+    pub fn has_dereference(&self) -> bool {
+        self.supports_control(DEREFERENCE)
     }
 
     pub(super) fn from_root(root: &Entry) -> Self {
@@ -110,7 +109,6 @@ impl ServerInfo {
         info.post_read = info.supports_control(POST_READ);
         info.assertion = info.supports_control(ASSERTION);
         info.paged_results = info.supports_control(PAGED_RESULTS);
-        info.dereference = info.supports_control(DEREFERENCE);
         info
     }
 }
