@@ -112,7 +112,7 @@ impl Group {
                 removed[1].push(place.ask(&remove, 204).await?.0);
                 self.expect(&mut place.ldap, false).await?;
             }
-            costs.push((place.bridge_cpu()? - before) / (2 * u32::try_from(CHANGES)?));
+            costs.push(place.bridge_cpu()?.saturating_sub(before) / (2 * u32::try_from(CHANGES)?));
         }
         round.cost = median(costs)?;
         let [added, removed] = times;
