@@ -33,13 +33,14 @@ use std::sync::Arc;
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
-pub use outage::{Backstage, Ledger};
+pub use outage::{Backstage, Ledger, desk};
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::Directory;
 use crate::mapping::Mapping;
 use crate::scim::{Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
 use crate::store::seal::SealKey;
+use crate::store::{Session, Store, StoreFault};
 
 use carrier::{Carrier, Earlier};
 use outage::{Keep, turn_key};
@@ -169,7 +170,35 @@ impl Bridge {
     /// A bridge from `tenant`'s resources to the entries of `directory`, which can do nothing while that is away.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let target = Target::Live(Live::new(directory.clone(), &mapping, Arc::default()));
+        Self::knowing(tenant, mapping, directory, policy, Arc::default())
+    }
+
+    /// The same for a command beside the daemon: it knows the ids that were given out before the directory gave its own.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn beside(
+        store: &Store,
+        tenant: Arc<str>,
+        mapping: Arc<Mapping>,
+        directory: Directory,
+        policy: Policy,
+    ) -> Result<Self, StoreFault> {
+        let aliases = Arc::new(outage::Aliases::default());
+        let (space, known) = (Arc::clone(&tenant), Arc::clone(&aliases));
+        let read = async move |session: Session| session.aliases(&space, &mut |given, real| known.add(given, real));
+        store.read(read).await?;
+        Ok(Self::knowing(tenant, mapping, directory, policy, aliases))
+    }
+
+    fn knowing(
+        tenant: Arc<str>,
+        mapping: Arc<Mapping>,
+        directory: Directory,
+        policy: Policy,
+        aliases: Arc<outage::Aliases>,
+    ) -> Self {
+        let target = Target::Live(Live::new(directory.clone(), &mapping, aliases));
         let live = Carrier::new(mapping, target, policy, snapshot::Snapshots::default());
         Self { tenant, directory, live, keep: None }
     }

@@ -57,6 +57,7 @@ mod okta_spec;
 mod outage;
 mod passwords;
 mod policies;
+mod queue;
 mod running;
 mod search_all;
 mod systemd;

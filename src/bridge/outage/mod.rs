@@ -9,10 +9,12 @@
 //! | `drain` | carries them out |
 //! | `backstage` | what works in the background |
 //! | `echoes` | the shadow follows what the directory does |
+//! | `desk` | what a person sees of what is owed, and decides |
 //! | `aliases` | ids that were given out before the directory gave its own |
 
 mod aliases;
 mod backstage;
+pub mod desk;
 mod drain;
 mod echoes;
 mod keep;

@@ -23,7 +23,7 @@ const BATCH: usize = 500;
 /// Values in one job: a few large groups are much work, too.
 const VALUES: usize = 20_000;
 /// Entries asked for by their ids at once.
-const AT_ONCE: usize = 200;
+pub(super) const AT_ONCE: usize = 200;
 /// How often an entry is read again that is changed while it is read.
 const AGAIN: usize = 3;
 /// Servers of one directory may have clocks that differ, and a change may show later than its stamp.
@@ -197,11 +197,11 @@ async fn confirm_gone(
     Ok(count)
 }
 
-fn any_of(part: &ResourceMapping, ids: &[Vec<u8>]) -> Filter {
+pub(super) fn any_of(part: &ResourceMapping, ids: &[Vec<u8>]) -> Filter {
     Filter::Or(ids.iter().map(|id| Filter::Equal(part.id.attribute.clone(), id.clone())).collect())
 }
 
-fn search_for(base: Dn, filter: Filter, attributes: Vec<AttributeName>) -> Search {
+pub(super) fn search_for(base: Dn, filter: Filter, attributes: Vec<AttributeName>) -> Search {
     Search { base, scope: Scope::Sub, filter, attributes, size_limit: 0 }
 }
 
@@ -216,7 +216,7 @@ struct Taken {
 }
 
 /// Entries on their way from the directory into the store.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     directory: &'a Target,
     store: &'a Store,
     shape: &'a Arc<Shape>,
@@ -225,7 +225,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(
+    pub(super) fn new(
         directory: &'a Target,
         store: &'a Store,
         shape: &'a Arc<Shape>,
@@ -235,7 +235,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads what `filter` finds into the shadow.
-    async fn read(&mut self, part: &ResourceMapping, filter: Filter) -> Result<(), FillFault> {
+    pub(super) async fn read(&mut self, part: &ResourceMapping, filter: Filter) -> Result<(), FillFault> {
         let mut again = Vec::new();
         for base in part.search_bases() {
             let search = search_for(base, filter.clone(), self.shape.attributes_to_read(part));

@@ -12,7 +12,7 @@
 //! | `find`, `evaluate`, `links` | searches |
 //! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
-//! | `learn`, `echo`, `fill` | what comes from the directory |
+//! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
 
 mod change;
 mod echo;
@@ -24,6 +24,7 @@ mod learn;
 mod links;
 mod pins;
 mod record;
+mod reread;
 mod rules;
 mod run;
 mod shape;
@@ -41,6 +42,8 @@ pub(in crate::bridge) use echo::Echo;
 #[allow(unused_imports, reason = "the code that repeats and fills is being written")]
 pub(in crate::bridge) use fill::{FillFault, fill, is_filled, refresh, sweep};
 pub(in crate::bridge) use learn::Learned;
+pub(in crate::bridge) use pins::unpin;
+pub(in crate::bridge) use reread::{forget_made, read_again, reread};
 pub(in crate::bridge) use run::Run;
 pub(in crate::bridge) use shape::Shape;
 

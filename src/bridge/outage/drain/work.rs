@@ -295,13 +295,8 @@ impl Ended {
     }
 }
 
-/// What an item changes and refers to.
 fn keys(item: &Item) -> Keys {
-    let own = Arc::from(item.asked.resource.as_str());
-    let with = |mark: &str| item.asked.touches.iter().filter_map(|it| it.strip_prefix(mark)).map(Arc::from).collect();
-    let mut changes: Vec<Arc<str>> = with("w:");
-    changes.insert(0, own);
-    Keys { changes, refers: with("r:") }
+    Keys::of(&item.asked.resource, &item.asked.touches)
 }
 
 fn pause(attempts: u32) -> Duration {
