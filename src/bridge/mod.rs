@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
-pub use outage::{Backstage, Ledger, desk};
+pub use outage::{Backstage, Ledger, Pulse, desk};
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::Directory;
@@ -256,6 +256,14 @@ impl Bridge {
         let mapping = self.live.mapping(intent.kind)?;
         // From the question whether the intent has to wait until it does nobody else may change the resource.
         let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
+        let answered = self.apply_or_keep(keep, intent).await;
+        if answered.is_ok() {
+            keep.ledger.note_synced();
+        }
+        answered
+    }
+
+    async fn apply_or_keep(&self, keep: &Keep, intent: Intent) -> Result<Answered, Fault> {
         if self.is_away() || keep.has_to_wait(&intent) {
             return keep.accept(intent, false).await;
         }

@@ -5,6 +5,7 @@ mod columns;
 mod exit;
 mod explain;
 mod queue;
+mod status;
 mod token;
 
 use std::io::{self, Write as _};
@@ -52,6 +53,12 @@ enum Command {
     /// What is still owed to the directory, and what waits for a person and why.
     #[command(subcommand)]
     Queue(queue::Action),
+    /// Show how each tenant stands: its directory, what was synced last, and what is owed.
+    Status {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Make, list and revoke credentials of a tenant.
     #[command(subcommand)]
     Token(token::Action),
@@ -73,6 +80,7 @@ fn run(arguments: &Arguments) -> Exit {
         Command::Check { json } => check::run(&arguments.config, *json),
         Command::Explain(request) => explain::run(&arguments.config, request),
         Command::Queue(action) => queue::run(&arguments.config, action),
+        Command::Status { json } => status::run(&arguments.config, *json),
         Command::Token(action) => token::run(&arguments.config, action),
     }
 }

@@ -13,6 +13,7 @@ use super::super::snapshot::Snapshots;
 use super::super::target::Target;
 use super::drain::Drain;
 use super::keep::Keep;
+use super::pulse;
 use crate::directory::Directory;
 use crate::store::{Generation, StoreFault};
 
@@ -58,7 +59,8 @@ impl Backstage {
         // Lists that are kept have had what is owed since it was accepted.
         let carrier = Carrier::new(Arc::clone(&keep.mapping), live.clone(), keep.policy.clone(), Snapshots::default());
         let drain = Drain::new(keep.clone(), carrier, directory.clone(), stop.clone());
-        tokio::join!(drain.run(), Keeper { keep, live, directory, stop, seen: None, dropped: true }.run());
+        let pulse = pulse::beat(keep.clone(), directory.clone(), stop.clone());
+        tokio::join!(drain.run(), pulse, Keeper { keep, live, directory, stop, seen: None, dropped: true }.run());
     }
 }
 
@@ -123,11 +125,18 @@ impl Keeper {
     /// What a person took out of the queue is not going to be: what it had changed is as the directory has it.
     async fn read_dropped(&mut self) -> Result<(), shadow::FillFault> {
         let Keep { ledger, shape, missed, .. } = &self.keep;
-        if shadow::read_again(&self.live, &ledger.store, shape).await? > 0 {
-            // Others may stand at the names that it had taken.
-            missed.store(true, Ordering::Release);
-        }
+        let count = shadow::read_again(&self.live, &ledger.store, shape).await?;
         self.dropped = false;
+        if count == 0 {
+            return Ok(());
+        }
+        // Others may stand at the names that it had taken.
+        if ledger.owes() {
+            missed.store(true, Ordering::Release);
+        } else {
+            shadow::sweep(&self.live, &ledger.store, shape).await?;
+        }
+        tracing::info!(resources = count, "what was dropped from the queue is as the directory has it");
         Ok(())
     }
 
@@ -135,7 +144,15 @@ impl Keeper {
         let Keep { ledger, shape, filled, .. } = &self.keep;
         if !filled.load(Ordering::Acquire) {
             tracing::info!(tenant = &*ledger.tenant, "reading the directory for the first time");
-            shadow::fill(&self.live, &ledger.store, shape, &progress).await?;
+            let progress = Arc::clone(&self.keep.progress);
+            let note = move |read: usize| {
+                progress.read.store(read, Ordering::Relaxed);
+                if read.is_multiple_of(PROGRESS) {
+                    tracing::info!(read, "reading the directory");
+                }
+            };
+            shadow::fill(&self.live, &ledger.store, shape, &note).await?;
+            self.keep.progress.note_refreshed();
             tracing::info!(tenant = &*ledger.tenant, "the directory was read; an outage is invisible from now on");
             filled.store(true, Ordering::Release);
             return Ok(());
@@ -162,15 +179,10 @@ impl Keeper {
     async fn read_again(&self, sweep: bool) -> Result<(), shadow::FillFault> {
         let Keep { ledger, shape, .. } = &self.keep;
         shadow::refresh(&self.live, &ledger.store, shape).await?;
+        self.keep.progress.note_refreshed();
         if sweep {
             shadow::sweep(&self.live, &ledger.store, shape).await?;
         }
         Ok(())
-    }
-}
-
-fn progress(read: usize) {
-    if read.is_multiple_of(PROGRESS) {
-        tracing::info!(read, "reading the directory");
     }
 }

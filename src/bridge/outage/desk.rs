@@ -4,12 +4,39 @@ use serde_json::Value;
 
 use crate::scim::ResourceKind;
 use crate::store::seal::SealKey;
-use crate::store::{Item, ItemQuery, Session, StoreFault};
+use crate::store::{Item, ItemQuery, Session, StoreFault, Tally};
 
 use super::super::shadow;
 use super::super::{Bridge, Intent};
+use super::Pulse;
 use super::schedule::Keys;
 use super::stored::{Owed, open};
+
+/// How a tenant stands, as far as the store knows. Times are in milliseconds since 1970.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// How many users the directory has, with what is owed.
+    pub users: usize,
+    /// How many groups.
+    pub groups: usize,
+    /// When the directory was last read whole; `None`: never.
+    pub filled: Option<i64>,
+    /// The items of its queue.
+    pub tally: Tally,
+    /// What a daemon knew last.
+    pub pulse: Option<Pulse>,
+}
+
+/// How the tenant of this name stands.
+pub fn standing(session: &Session, tenant: &str) -> Result<Standing, StoreFault> {
+    Ok(Standing {
+        users: shadow::count(session, tenant, ResourceKind::User)?,
+        groups: shadow::count(session, tenant, ResourceKind::Group)?,
+        filled: shadow::filled_at(session, tenant)?,
+        tally: session.tally(Some(tenant))?,
+        pulse: Pulse::last(session, tenant)?,
+    })
+}
 
 /// What is shown in place of a password.
 const HIDDEN: &str = "(hidden)";

@@ -20,7 +20,7 @@ use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
 use super::stored::{Owed, Unreadable, about, open};
-use super::{Backstage, Echoes, Ledger};
+use super::{Backstage, Echoes, Ledger, Progress};
 
 /// What a tenant needs to go on while its directory is away. Cheap to clone.
 #[derive(Clone)]
@@ -34,9 +34,11 @@ pub(in crate::bridge) struct Keep {
     pub key: Option<SealKey>,
     /// The shadow has been filled, so that what it does not hold does not exist.
     pub filled: Arc<AtomicBool>,
-    /// What works in the background goes on as long as somebody holds this.
     /// The shadow could not follow the directory.
     pub missed: Arc<AtomicBool>,
+    /// How far the shadow follows the directory.
+    pub progress: Arc<Progress>,
+    /// What works in the background goes on as long as somebody holds this.
     _lifeline: Option<Arc<watch::Sender<()>>>,
 }
 
@@ -61,6 +63,7 @@ impl Keep {
             key,
             filled: Arc::default(),
             missed: Arc::default(),
+            progress: Arc::default(),
             _lifeline: None,
         };
         let keep = Self { _lifeline: Some(Arc::new(lifeline)), ..behind.clone() };
@@ -91,7 +94,7 @@ impl Keep {
         self.is_filled() && (self.ledger.owes() || stuck())
     }
 
-    fn is_filled(&self) -> bool {
+    pub fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Acquire)
     }
 

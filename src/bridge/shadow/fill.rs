@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
+use super::record::{KINDS_AT, kinds_of};
 use super::rules::{definitions, moment};
 use super::shape::Shape;
 use super::{Learned, SCHEMA, Shadow, now, written_time};
@@ -48,6 +49,18 @@ pub(in crate::bridge) enum FillFault {
 pub(in crate::bridge) fn is_filled(session: &Session, shape: &Shape) -> Result<bool, StoreFault> {
     let mark = session.mark(&shape.space, FILLED)?;
     Ok(mark.is_some_and(|mark| mark.split(|byte| *byte == b' ').next() == Some(shape.fingerprint().as_bytes())))
+}
+
+/// When the directory was read whole for the last time, in milliseconds since 1970, whatever table asked for it.
+pub(in crate::bridge) fn filled_at(session: &Session, space: &str) -> Result<Option<i64>, StoreFault> {
+    let mark = session.mark(space, FILLED)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&mark).rsplit(' ').next().and_then(|at| at.parse().ok()))
+}
+
+/// How many entries of this kind the shadow of the tenant `space` holds. Reads all of them.
+pub(in crate::bridge) fn count(session: &Session, space: &str, kind: ResourceKind) -> Result<usize, StoreFault> {
+    let counts = session.count_by_byte(space, KINDS_AT)?;
+    Ok(counts.into_iter().filter(|(byte, _)| kinds_of(*byte).has(kind)).map(|(_, count)| count).sum())
 }
 
 /// Reads all entries of the table's kinds, forgets those that are gone, and notes that the shadow is filled. Answers

@@ -40,7 +40,7 @@ use jiff::Timestamp;
 #[allow(unused_imports, reason = "the code that repeats and fills is being written")]
 pub(in crate::bridge) use echo::Echo;
 #[allow(unused_imports, reason = "the code that repeats and fills is being written")]
-pub(in crate::bridge) use fill::{FillFault, fill, is_filled, refresh, sweep};
+pub(in crate::bridge) use fill::{FillFault, count, fill, filled_at, is_filled, refresh, sweep};
 pub(in crate::bridge) use learn::Learned;
 pub(in crate::bridge) use pins::unpin;
 pub(in crate::bridge) use reread::{forget_made, read_again, reread};
