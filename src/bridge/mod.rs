@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
-pub use outage::{Backstage, Ledger, Pulse, desk};
+pub use outage::{Backstage, Figures, Ledger, Pulse, desk};
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::Directory;
@@ -248,6 +248,23 @@ impl Bridge {
     /// Whether the directory answers.
     pub async fn ready(&self) -> Result<(), Fault> {
         self.directory.ping().await.map_err(|fault| self.live.fault(fault))
+    }
+
+    /// Whether requests are answered also while the directory is away.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.keep.as_ref().is_some_and(Keep::is_filled)
+    }
+
+    /// How the tenant stands; `None` where it owes nothing because nothing is kept while the directory is away.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn figures(&self) -> Result<Option<Figures>, StoreFault> {
+        match &self.keep {
+            Some(keep) => keep.figures().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Carries `intent` out; or, if the directory can't do it now, puts it on disk to be carried out later.

@@ -51,6 +51,7 @@ mod large;
 mod listeners;
 mod lists;
 mod members;
+mod metrics;
 mod model;
 mod okta_lifecycle;
 mod okta_spec;

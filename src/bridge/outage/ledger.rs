@@ -79,6 +79,11 @@ impl Ledger {
         self.turns.turn(key).await
     }
 
+    /// The highest number that an item was given: all up to it are on disk.
+    pub(super) fn accepted(&self) -> i64 {
+        self.accepted.load(Ordering::Acquire)
+    }
+
     /// Whether there are items behind number `last`.
     pub(super) fn has_more(&self, last: i64) -> bool {
         self.accepted.load(Ordering::Acquire) > last

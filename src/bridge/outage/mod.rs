@@ -30,4 +30,4 @@ pub(super) use echoes::Echoes;
 pub(super) use keep::{Keep, turn_key};
 pub use ledger::Ledger;
 pub(super) use pulse::Progress;
-pub use pulse::Pulse;
+pub use pulse::{Figures, Pulse};

@@ -1,8 +1,8 @@
 //! What the daemon knows of a tenant's directory and shadow, written down now and then for commands beside it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -10,12 +10,14 @@ use tokio::time::timeout;
 
 use super::keep::{Keep, now};
 use crate::directory::Directory;
-use crate::store::{Durability, Session, StoreFault};
+use crate::store::{Durability, Session, StoreFault, Tally};
 
 /// The mark that holds it.
 const MARK: &str = "pulse";
 /// How often it is looked whether something has changed.
 const LOOK: Duration = Duration::from_secs(1);
+/// How old the number of entries may be.
+const RECOUNT: Duration = Duration::from_mins(1);
 /// After how many milliseconds it is written down though nothing has changed: who reads it sees that the daemon lives.
 const BEAT: i64 = 60_000;
 /// How many milliseconds lie between two beats because of something that changes all the time.
@@ -65,6 +67,41 @@ pub(in crate::bridge) struct Progress {
     pub read: AtomicUsize,
     /// When the directory was last asked for what changed.
     pub refreshed: AtomicI64,
+    /// How many entries the shadow has, and when they were counted.
+    counted: Mutex<Option<(Instant, usize)>>,
+}
+
+/// How a tenant stands, for those who watch it.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// The items of its queue.
+    pub tally: Tally,
+    /// The entries of its shadow; up to a minute old.
+    pub entries: usize,
+    /// Whether the directory was read whole, so that an outage is invisible.
+    pub filled: bool,
+    /// When the directory was last asked for what others changed, in milliseconds since 1970.
+    pub refreshed: Option<i64>,
+}
+
+impl Keep {
+    /// How the tenant stands.
+    pub async fn figures(&self) -> Result<Figures, StoreFault> {
+        let known = *self.progress.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.filter(|(at, _)| at.elapsed() < RECOUNT).map(|(_, count)| count);
+        let space = Arc::clone(&self.ledger.tenant);
+        let read = async move |session: Session| {
+            let entries = known.map_or_else(|| session.count(&space), Ok)?;
+            Ok::<_, StoreFault>((session.tally(Some(&space))?, entries))
+        };
+        let (tally, entries) = self.ledger.store.read(read).await?;
+        if known.is_none() {
+            let now = Some((Instant::now(), entries));
+            *self.progress.counted.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+        let refreshed = Some(self.progress.refreshed.load(Ordering::Relaxed)).filter(|at| *at > 0);
+        Ok(Figures { tally, entries, filled: self.is_filled(), refreshed })
+    }
 }
 
 impl Progress {

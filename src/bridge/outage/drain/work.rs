@@ -102,9 +102,14 @@ impl Work {
             return Ok(());
         }
         while self.schedule.len() < AT_HAND {
+            let accepted = keep.ledger.accepted();
             let query = keep.ledger.query(self.loaded, PAGE);
             let page = keep.ledger.store.read(move |session: Session| async move { session.items(&query) }).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                // A person may have taken the last ones out of the queue.
+                self.loaded = self.loaded.max(accepted);
+                break;
+            };
             self.loaded = last.number;
             self.note_begun(keep, &page).await?;
             for item in &page {
