@@ -4,18 +4,24 @@ use crate::directory::{Dn, Entry, FaultKind as Kind};
 use crate::mapping::{IdForm, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
+use super::carrier::Earlier;
 use super::membership::VALUES;
 use super::write::ATTEMPTS;
-use super::{Bridge, Fault, Receipt};
+use super::{Carrier, Fault, Receipt};
 
-impl Bridge {
+impl Carrier {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
-    pub(super) async fn create(&self, mapping: &ResourceMapping, resource: Resource) -> Result<Receipt, Fault> {
+    pub(super) async fn create(
+        &self,
+        mapping: &ResourceMapping,
+        resource: Resource,
+        earlier: &Earlier,
+    ) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
-            let minted = uuid::Uuid::new_v4().to_string().into_bytes();
-            plan.attributes.push((mapping.id.attribute.clone(), vec![minted]));
+            let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());
+            plan.attributes.push((mapping.id.attribute.clone(), vec![id.into_bytes()]));
         }
         let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
         let _turn = match mapping.unique {
@@ -26,7 +32,7 @@ impl Bridge {
                 Some(turn)
             }
         };
-        let mut entry = self.add(mapping, &resource, &plan).await?;
+        let mut entry = self.add(mapping, &resource, &plan, earlier.started).await?;
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
             let mut place = Self::place_at(mapping, &entry);
@@ -53,13 +59,20 @@ impl Bridge {
         Ok(MemberDelta { add, remove: Vec::new() })
     }
 
-    async fn add(&self, mapping: &ResourceMapping, resource: &Resource, plan: &NewEntry) -> Result<Entry, Fault> {
+    /// `unsure`: an earlier attempt may have made the entry.
+    async fn add(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        plan: &NewEntry,
+        mut unsure: bool,
+    ) -> Result<Entry, Fault> {
         let read_back = self.all_attributes(mapping);
-        let mut unsure = false;
         for _ in 0..ATTEMPTS {
-            match self.inner.directory.add(&plan.dn, &plan.attributes, &read_back).await {
+            match self.inner.target.add(&plan.dn, &plan.attributes, &read_back).await {
                 Ok(Some(entry)) => return Ok(entry),
                 Ok(None) => return self.entry_at(&plan.dn, read_back).await,
+                Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
                 Err(fault) if fault.kind == Kind::UnknownOutcome => unsure = true,
                 Err(fault) if fault.kind == Kind::AlreadyExists && unsure => {
                     // The lost attempt may have made it. If everything is as it was sent, it was ours.

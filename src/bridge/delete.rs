@@ -3,22 +3,24 @@
 use crate::directory::{self, Dn, Entry};
 use crate::mapping::{Delete, ResourceMapping};
 
+use super::carrier::Asked;
 use super::version::check_version;
 use super::write::{ATTEMPTS, moved_on};
-use super::{Bridge, Fault, Receipt, VersionMatch};
+use super::{Carrier, Fault, Receipt};
 
-impl Bridge {
+impl Carrier {
     /// Deletes a resource the way the table says.
     pub(super) async fn delete(
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        if_match: Option<&VersionMatch>,
+        Asked { if_match, home, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
         let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
-        let mut tried = None;
+        // What may refer to the entry does so by the name that it had when it was asked for.
+        let mut tried = home.cloned();
         for _ in 0..ATTEMPTS {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
@@ -41,7 +43,7 @@ impl Bridge {
                     }
                     return Ok(Receipt::Deleted);
                 }
-                Err(fault) if moved_on(&fault) => tried = Some(entry.dn),
+                Err(fault) if moved_on(&fault) && !self.gives_up(&fault) => tried = Some(entry.dn),
                 Err(fault) => return Err(self.fault(fault)),
             }
         }
@@ -51,7 +53,7 @@ impl Bridge {
     async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {
         let update = match &mapping.delete {
             Delete::Delete => {
-                self.inner.directory.delete(&entry.dn).await?;
+                self.inner.target.delete(&entry.dn).await?;
                 self.tidy(&entry.dn, None).await;
                 return Ok(());
             }
@@ -80,13 +82,13 @@ impl Bridge {
         container: &Dn,
     ) -> Result<(), directory::Fault> {
         let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
-        let moved = self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await;
+        let moved = self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await;
         let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
         let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
             return moved.map(drop);
         };
         let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
         let rdn = rdn.replacing(attribute, &name);
-        self.inner.directory.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
+        self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
     }
 }

@@ -9,7 +9,7 @@ use crate::scim::Resource;
 
 use super::create::duplicate;
 use super::write::Change;
-use super::{Action, Bridge, Fault, Intent};
+use super::{Action, Carrier, Fault, Intent};
 
 /// What an intent would do.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Explanation {
     pub unasked: Option<String>,
 }
 
-impl Bridge {
+impl Carrier {
     /// Plans `intent` and tells the plan. The directory is read where the plan needs it, and never written.
     pub async fn explain(&self, intent: Intent) -> Result<Explanation, Fault> {
         let mapping = self.mapping(intent.kind)?;
@@ -186,7 +186,7 @@ impl Bridge {
         }
         let attributes = vec![mapping.id.attribute.clone()];
         let search = Search { base: dn.clone(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
-        match self.inner.directory.search(&search).await {
+        match self.inner.target.search(&search).await {
             Ok(found) if found.is_empty() => Ok(()),
             Ok(_) => Err(duplicate(mapping, resource, dn)),
             Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),

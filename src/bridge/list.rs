@@ -12,7 +12,7 @@ use crate::scim::{Query, Resource, ResourceKind};
 
 use super::read::{Found, shows_members};
 use super::snapshot::{Cursor, Id, Question};
-use super::{Bridge, Fault};
+use super::{Carrier, Fault};
 
 /// One page of a list.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub(super) struct Listing {
     pub found: HashMap<Id, Found>,
 }
 
-impl Bridge {
+impl Carrier {
     /// One page of what matches, of one kind or of several. With several kinds each has the query in the terms of its
     /// own schema; page and order are those of the first.
     pub async fn list(&self, asked: &[(ResourceKind, Query)]) -> Result<Page, Fault> {

@@ -16,7 +16,7 @@ use crate::scim::{self, AttributePath, Filter, Projection, Query, Resource, Sort
 use super::list::{Listing, Part};
 use super::read::{Found, in_sight, shows_members};
 use super::snapshot::Id;
-use super::{Bridge, Fault};
+use super::{Carrier, Fault};
 
 /// Alternatives in a filter that can still be asked for by one search.
 const FETCH: usize = 100;
@@ -41,7 +41,7 @@ impl Candidate {
     }
 }
 
-impl Bridge {
+impl Carrier {
     /// Everything that matches, of all kinds together. With several kinds, an attribute that one of them does not have
     /// has no value there; one that none of them has is a mistake in the filter.
     pub(super) async fn matching(&self, parts: &[Part<'_>]) -> Result<Listing, Fault> {
@@ -117,10 +117,10 @@ impl Bridge {
         if let Some(schema) = self.inner.schema.get() {
             return Some(schema);
         }
-        match self.inner.directory.schema().await {
+        match self.inner.target.schema().await {
             Ok(schema) => Some(self.inner.schema.get_or_init(|| schema)),
             Err(fault) => {
-                tracing::debug!(directory = self.inner.directory.name(), %fault, "the server's schema could not be read");
+                tracing::debug!(directory = self.inner.target.name(), %fault, "the server's schema could not be read");
                 None
             }
         }
@@ -139,7 +139,7 @@ impl Bridge {
         let mut entries = Vec::new();
         for base in mapping.search_bases() {
             search.base = base;
-            match self.inner.directory.search(&search).await {
+            match self.inner.target.search(&search).await {
                 Ok(found) => entries.extend(found),
                 Err(fault) if fault.kind == FaultKind::SizeLimit => return Ok(None),
                 Err(fault) => return Err(self.fault(fault)),
@@ -165,7 +165,7 @@ impl Bridge {
         let mut collected = Collected::new(self, mapping, ids_do, shows_members(&needed(query, compiled)));
         for base in mapping.search_bases() {
             search.base = base;
-            let scanned = self.inner.directory.scan(&search, &mut |entry| collected.take(entry)).await;
+            let scanned = self.inner.target.scan(&search, &mut |entry| collected.take(entry)).await;
             scanned.map_err(|fault| self.fault(fault))?;
         }
         if let Some(fault) = collected.fault {
@@ -216,7 +216,7 @@ fn needed(query: &Query, compiled: &Compiled) -> Projection {
 
 /// What a scan gathers.
 struct Collected<'a> {
-    bridge: &'a Bridge,
+    bridge: &'a Carrier,
     mapping: &'a ResourceMapping,
     ids_do: bool,
     members: bool,
@@ -226,7 +226,7 @@ struct Collected<'a> {
 }
 
 impl<'a> Collected<'a> {
-    const fn new(bridge: &'a Bridge, mapping: &'a ResourceMapping, ids_do: bool, members: bool) -> Self {
+    const fn new(bridge: &'a Carrier, mapping: &'a ResourceMapping, ids_do: bool, members: bool) -> Self {
         Self { bridge, mapping, ids_do, members, ids: Vec::new(), found: Vec::new(), fault: None }
     }
 

@@ -15,7 +15,7 @@ use crate::mapping::{MemberChange, MemberDelta, Members, Referenced, ResourceMap
 use crate::scim::{self, FaultKind, ResourceKind};
 
 use super::references::{AT_ONCE, SIDE_BY_SIDE};
-use super::{Bridge, Fault};
+use super::{Carrier, Fault};
 
 /// Values in one modify: servers limit the size of a request.
 pub(super) const VALUES: usize = 5000;
@@ -58,7 +58,7 @@ impl Places {
     }
 }
 
-impl Bridge {
+impl Carrier {
     /// What the directory holds for the members with these ids. Who does not exist is left out.
     pub(super) async fn member_values(
         &self,
@@ -176,6 +176,7 @@ impl Bridge {
                     tracing::info!(entry = %place.dn, changed, "members");
                     return Ok(());
                 }
+                Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
                 // The group is elsewhere by now, or it is another one.
                 Err(fault) if matches!(fault.kind, Kind::AssertionFailed | Kind::NotFound | Kind::UnknownOutcome) => {
                     self.inner.places.forget(id);
@@ -243,7 +244,7 @@ impl Bridge {
             let modifications = members.modifications(add, remove);
             let assertion = self.same_group(mapping, members, place, id);
             let options = ModifyOptions { read_back: Vec::new(), assertion, permissive: false };
-            match self.inner.directory.modify(&place.dn, &modifications, &options).await {
+            match self.inner.target.modify(&place.dn, &modifications, &options).await {
                 Ok(_) => {
                     place.nobody = empties || (place.nobody && delta.add.is_empty());
                     return Ok(true);
@@ -317,7 +318,7 @@ impl Bridge {
         let filter = Filter::Equal(members.attribute.clone(), value.to_vec());
         let attributes = vec![directory::AttributeName::NONE];
         let search = Search { base: dn.clone(), scope: Scope::Base, filter, attributes, size_limit: 0 };
-        Ok(!self.inner.directory.search(&search).await?.is_empty())
+        Ok(!self.inner.target.search(&search).await?.is_empty())
     }
 
     /// The place of an entry that was just read.

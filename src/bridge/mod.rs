@@ -1,8 +1,9 @@
 //! What an intent becomes: order, apply, reads.
 //!
-//! `apply` reads what must be read, lets [`crate::mapping`] plan the change and carries the plan out. A resource is
-//! changed by one intent at a time ([`order`]); what the directory answers becomes a [`Receipt`] or a [`Fault`].
+//! A [`Carrier`] carries intents out on a target. A resource is changed by one intent at a time ([`order`]); what the
+//! directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod carrier;
 mod create;
 mod delete;
 mod explain;
@@ -11,39 +12,41 @@ mod list;
 mod matching;
 mod membership;
 mod order;
+mod outage;
 mod read;
 mod references;
+mod shadow;
 mod snapshot;
+mod target;
 mod tidy;
 mod version;
 mod write;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
+pub use outage::{Backstage, Ledger};
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
-use crate::directory::{Directory, SchemaView};
-use crate::mapping::{Mapping, ResourceMapping, WriteMode};
-use crate::scim::{Patch, Resource, ResourceKind, ResourceSchema};
+use crate::directory::Directory;
+use crate::mapping::Mapping;
+use crate::scim::{Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
+use crate::store::seal::SealKey;
+
+use carrier::{Carrier, Earlier};
+use outage::{Keep, turn_key};
+use target::{Live, Target};
 
 /// What one tenant is served by: a mapping table over a directory. Cheap to clone.
 #[derive(Clone)]
 pub struct Bridge {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     tenant: Arc<str>,
-    mapping: Arc<Mapping>,
     directory: Directory,
-    policy: Policy,
-    locks: order::Locks,
-    places: membership::Places,
-    schema: OnceLock<SchemaView>,
-    snapshots: snapshot::Snapshots,
+    live: Carrier,
+    /// Where changes are accepted while the directory is away.
+    keep: Option<Keep>,
 }
 
 /// What a tenant's configuration says about how its intents are carried out.
@@ -59,6 +62,8 @@ pub struct Policy {
     pub max_results: usize,
     /// Seconds after which a client may ask again when the directory is away.
     pub retry_after: u32,
+    /// Whether somebody else goes on where the directory does not answer, so that it need not be asked again at once.
+    pub hands_over: bool,
 }
 
 /// What is asked of one resource.
@@ -72,6 +77,17 @@ pub struct Intent {
     pub if_match: Option<VersionMatch>,
     /// Whether the receipt has to hold the changed resource; without, it need not be read.
     pub answer: bool,
+    /// Who asks.
+    pub origin: Origin,
+}
+
+/// Who asks for something, as people read it later.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The credential that the request came with, by its name.
+    pub by: Arc<str>,
+    /// The id of the request in the log.
+    pub request: Arc<str>,
 }
 
 /// What to do with one resource.
@@ -134,99 +150,126 @@ pub enum Receipt {
     Deleted,
 }
 
+/// A receipt, and whether it is a promise.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What came of the intent, or what will come of it.
+    pub receipt: Receipt,
+    /// The number of the item, where the change is on disk and still owed to the directory.
+    pub owed: Option<i64>,
+}
+
 impl Bridge {
-    /// A bridge from `tenant`'s resources to the entries of `directory`.
+    /// A bridge from `tenant`'s resources to the entries of `directory`, which can do nothing while that is away.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let inner = Inner {
-            tenant,
-            mapping,
-            directory,
-            policy,
-            locks: order::Locks::default(),
-            places: membership::Places::default(),
-            schema: OnceLock::new(),
-            snapshots: snapshot::Snapshots::default(),
-        };
-        Self { inner: Arc::new(inner) }
+        let target = Target::Live(Live::new(directory.clone(), &mapping, Arc::default()));
+        let live = Carrier::new(mapping, target, policy, snapshot::Snapshots::default());
+        Self { tenant, directory, live, keep: None }
+    }
+
+    /// A bridge that goes on while the directory is away, and carries out what is owed when it is back. Its work in the
+    /// background begins with [`Backstage::run`] and ends when the last clone of the bridge is dropped.
+    #[must_use]
+    pub fn keeping(
+        ledger: Arc<Ledger>,
+        key: Option<SealKey>,
+        mapping: Arc<Mapping>,
+        directory: Directory,
+        policy: Policy,
+    ) -> (Self, Backstage) {
+        let policy = Policy { hands_over: true, ..policy };
+        let snapshots = snapshot::Snapshots::default();
+        let (keep, backstage) = Keep::new(ledger, key, &mapping, &directory, &policy, &snapshots);
+        let target = Target::Live(keep.echoing(&directory));
+        let live = Carrier::new(mapping, target, policy, snapshots);
+        (Self { tenant: Arc::clone(&keep.ledger.tenant), directory, live, keep: Some(keep) }, backstage)
     }
 
     /// The tenant's name.
     #[must_use]
     pub fn tenant(&self) -> &str {
-        &self.inner.tenant
+        &self.tenant
     }
 
     /// The directory behind this bridge.
     #[must_use]
     pub fn directory(&self) -> &Directory {
-        &self.inner.directory
+        &self.directory
     }
 
     /// The schema that requests of this kind are read by; `None` when the kind is not served.
     #[must_use]
     pub fn schema(&self, kind: ResourceKind) -> Option<&ResourceSchema> {
-        self.mapping(kind).ok().map(|mapping| &mapping.schema)
+        self.live.mapping(kind).ok().map(|mapping| &mapping.schema)
     }
 
     /// The schema that `/Schemas` shows for this kind; `None` when the kind is not served.
     #[must_use]
     pub fn served(&self, kind: ResourceKind) -> Option<&ResourceSchema> {
-        self.mapping(kind).ok().map(|mapping| &mapping.served)
+        self.live.mapping(kind).ok().map(|mapping| &mapping.served)
     }
 
     /// Whether the directory answers.
     pub async fn ready(&self) -> Result<(), Fault> {
-        self.inner.directory.ping().await.map_err(|fault| self.fault(fault))
+        self.directory.ping().await.map_err(|fault| self.live.fault(fault))
     }
 
-    /// Carries `intent` out.
-    pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
-        let mapping = self.mapping(intent.kind)?;
-        let outcome = self.carry(mapping, intent).await;
-        // Also after a fault: a write whose outcome is unknown may have been carried out.
-        self.inner.snapshots.written(mapping.kind);
-        outcome
-    }
-
-    async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
-        let if_match = intent.if_match.as_ref();
-        match intent.action {
-            Action::Create(resource) => self.create(mapping, resource).await,
-            Action::Replace { id, resource } => {
-                self.update(mapping, &id, write::Change::replace(mapping, resource), if_match, intent.answer).await
+    /// Carries `intent` out; or, if the directory can't do it now, puts it on disk to be carried out later.
+    pub async fn apply(&self, intent: Intent) -> Result<Answered, Fault> {
+        let Some(keep) = &self.keep else { return self.at_once(intent).await };
+        let mapping = self.live.mapping(intent.kind)?;
+        // From the question whether the intent has to wait until it does nobody else may change the resource.
+        let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
+        if self.is_away() || keep.has_to_wait(&intent) {
+            return keep.accept(intent, false).await;
+        }
+        match self.at_once(intent.clone()).await {
+            Err(Fault::Unavailable { .. }) => {
+                keep.ledger.wake();
+                keep.accept(intent, true).await
             }
-            Action::Patch { id, patch } => {
-                self.update(mapping, &id, write::Change::patch(mapping, patch)?, if_match, intent.answer).await
-            }
-            Action::Delete { id } => self.delete(mapping, &id, if_match).await,
+            answered => answered,
         }
     }
 
-    fn mapping(&self, kind: ResourceKind) -> Result<&ResourceMapping, Fault> {
-        let mapping = match kind {
-            ResourceKind::User => Some(&self.inner.mapping.user),
-            ResourceKind::Group => self.inner.mapping.group.as_ref().filter(|_| self.inner.policy.groups),
-        };
-        mapping.ok_or(Fault::NotServed(kind))
+    async fn at_once(&self, intent: Intent) -> Result<Answered, Fault> {
+        let receipt = self.live.apply(intent, &Earlier::default()).await?;
+        Ok(Answered { receipt, owed: None })
     }
 
-    fn location(&self, kind: ResourceKind, id: &str) -> String {
-        let base = &self.inner.policy.base_url;
-        let endpoint = kind.endpoint();
-        let mut location = String::with_capacity(base.len() + endpoint.len() + id.len() + 2);
-        for part in [base, "/", endpoint, "/", id] {
-            location.push_str(part);
+    /// Whether the directory did not answer when it was last asked.
+    fn is_away(&self) -> bool {
+        self.directory.health().reachable == Some(false)
+    }
+
+    /// The resource with this id. `projection` says what the answer will show, so that no more is read.
+    pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
+        let Some(keep) = &self.keep else { return self.live.get(kind, id, projection).await };
+        if self.is_away() || keep.knows_better(Some(id)) {
+            return keep.get(kind, id, projection).await;
         }
-        location
+        match self.live.get(kind, id, projection).await {
+            Err(Fault::Unavailable { .. }) => keep.get(kind, id, projection).await,
+            answer => answer,
+        }
     }
 
-    fn mode(&self, creating: bool) -> WriteMode {
-        WriteMode { creating, password_sync: self.inner.policy.password_sync }
+    /// One page of what matches, of one kind or of several. With several kinds each has the query in the terms of its
+    /// own schema; page and order are those of the first.
+    pub async fn list(&self, asked: &[(ResourceKind, Query)]) -> Result<Page, Fault> {
+        let Some(keep) = &self.keep else { return self.live.list(asked).await };
+        if self.is_away() || keep.knows_better(None) {
+            return keep.list(asked).await;
+        }
+        match self.live.list(asked).await {
+            Err(Fault::Unavailable { .. }) => keep.list(asked).await,
+            answer => answer,
+        }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-    fn fault(&self, fault: crate::directory::Fault) -> Fault {
-        Fault::of_directory(&fault, self.inner.policy.retry_after)
+    /// Plans `intent` and tells the plan. The directory is read where the plan needs it, and never written.
+    pub async fn explain(&self, intent: Intent) -> Result<Explanation, Fault> {
+        self.live.explain(intent).await
     }
 }

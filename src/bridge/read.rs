@@ -5,7 +5,7 @@ use crate::mapping::{Delete, GroupsOf, NoId, Pointer, Reading, ResourceMapping};
 use crate::scim::{AttributePath, Projection, Resource, ResourceKind};
 
 use super::references::Known;
-use super::{Bridge, Fault};
+use super::{Carrier, Fault};
 
 /// An entry that was read, as far as it tells alone.
 #[derive(Debug, Clone)]
@@ -16,8 +16,8 @@ pub(super) struct Found {
     pub members: Option<Vec<Vec<u8>>>,
 }
 
-impl Bridge {
-    /// The resource with this id. `projection` says what the answer will show, so that no more is read.
+impl Carrier {
+    /// The resource with this id.
     pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
         let mapping = self.mapping(kind)?;
         let entry = self.entry_by_id(mapping, id, mapping.attributes(self.dialect(), projection)).await?;
@@ -59,7 +59,7 @@ impl Bridge {
         let mut found = Vec::new();
         for base in mapping.search_bases() {
             search.base = base;
-            found.extend(self.inner.directory.search(&search).await?);
+            found.extend(self.inner.target.search(&search).await?);
         }
         found.retain(|entry| in_sight(mapping, &entry.dn));
         Ok(found)
@@ -121,10 +121,6 @@ impl Bridge {
         };
         let location = self.location(mapping.kind, &found.reading.id);
         Ok(found.reading.finish(location, &|pointer| known.get(pointer), members))
-    }
-
-    pub(super) fn dialect(&self) -> &'static crate::directory::Dialect {
-        self.inner.directory.dialect()
     }
 }
 

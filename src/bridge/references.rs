@@ -8,7 +8,7 @@ use crate::directory::{AttributeName, Dn, Entry, FaultKind, Filter, Scope, Searc
 use crate::mapping::{Mention, Mentions, Pointer, ReferenceKey, Referenced, ResourceMapping};
 use crate::scim::ResourceKind;
 
-use super::{Bridge, Fault};
+use super::{Carrier, Fault};
 
 /// Searches that run side by side for one request.
 pub(super) const SIDE_BY_SIDE: usize = 4;
@@ -40,7 +40,7 @@ impl Known {
     }
 }
 
-impl Bridge {
+impl Carrier {
     /// Looks up what `pointers` point at, each DN once.
     pub(super) async fn follow(&self, pointers: impl Iterator<Item = &Pointer>) -> Result<Known, Fault> {
         let mut of_kind: BTreeMap<Option<ResourceKind>, HashSet<&Dn>> = BTreeMap::new();
@@ -90,7 +90,7 @@ impl Bridge {
         attributes.push(mapping.id.attribute.clone());
         let filter = Filter::And(vec![filter, mapping.filter.clone()]);
         let search = Search { base: parent, scope: Scope::One, filter, attributes, size_limit: 0 };
-        let entries = match self.inner.directory.search(&search).await {
+        let entries = match self.inner.target.search(&search).await {
             Ok(entries) => entries,
             Err(fault) if fault.kind == FaultKind::NotFound => Vec::new(),
             Err(fault) => return Err(self.fault(fault)),

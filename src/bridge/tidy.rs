@@ -8,9 +8,9 @@ use crate::directory::{self, Change, Dn, FaultKind as Kind, Filter, Modification
 use crate::mapping::{MemberDelta, Row};
 use crate::scim::ResourceKind;
 
-use super::Bridge;
+use super::Carrier;
 
-impl Bridge {
+impl Carrier {
     /// Makes everything that refers to `old` refer to `new`, or to nothing. What fails is logged: the change itself
     /// is made, and can't be taken back.
     pub(super) async fn tidy(&self, old: &Dn, new: Option<&Dn>) {
@@ -41,7 +41,7 @@ impl Bridge {
                 let mut modifications = vec![change(Change::Delete(vec![old.clone()]))];
                 modifications.extend(new.map(|new| change(Change::Add(vec![new.as_str().as_bytes().to_vec()]))));
                 let options = ModifyOptions::default();
-                match self.inner.directory.modify(&entry.dn, &modifications, &options).await {
+                match self.inner.target.modify(&entry.dn, &modifications, &options).await {
                     Err(fault) if !is_done(fault.kind) => return Err(fault),
                     _ => {}
                 }

@@ -1,17 +1,17 @@
 //! Changes that hold for one version of a resource only (If-Match, RFC 7644 section 3.14).
 
-use crate::directory::{self, AttributeName, Entry, Filter};
+use crate::directory::{AttributeName, Entry, Filter};
 use crate::scim::{AttributePath, Resource};
 
-use super::{Bridge, Fault, VersionMatch};
+use super::{Carrier, Fault, VersionMatch};
 
-impl Bridge {
+impl Carrier {
     /// What tells whether an entry was changed between reading and writing, where the client wants to know and the
     /// server can be asked to look at it in the same step.
     pub(super) async fn change_mark(&self, if_match: Option<&VersionMatch>) -> Option<AttributeName> {
         if_match?;
         let mark = self.dialect().change_mark.clone().filter(|_| self.dialect().assertion)?;
-        self.inner.directory.server().await.ok().filter(directory::ServerInfo::has_assertion).map(|_| mark)
+        self.inner.target.has_assertion().await.then_some(mark)
     }
 }
 

@@ -6,9 +6,10 @@ use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter
 use crate::mapping::{MemberChange, MemberDelta, Mentions, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
+use super::carrier::Asked;
 use super::create::duplicate;
 use super::version::{check_version, unchanged};
-use super::{Bridge, Fault, Receipt, VersionMatch};
+use super::{Carrier, Fault, Receipt, VersionMatch};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
@@ -76,15 +77,14 @@ impl Change {
     }
 }
 
-impl Bridge {
+impl Carrier {
     /// Changes a resource: read, compare, write only what differs. Members that come and go are not even read.
     pub(super) async fn update(
         &self,
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        if_match: Option<&VersionMatch>,
-        answer: bool,
+        Asked { if_match, answer, home }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
@@ -96,7 +96,8 @@ impl Bridge {
             return Ok(Receipt::Changed);
         }
         let mark = self.change_mark(if_match).await;
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home: OnceLock::new() };
+        let home = home.cloned().map_or_else(OnceLock::new, OnceLock::from);
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -135,6 +136,7 @@ impl Bridge {
         let outcome = self.carry_out(mapping, &entry, &update, &attributes, unchanged).await;
         let changed = match outcome {
             Ok(changed) => changed,
+            Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
             Err(fault) if moved_on(&fault) => {
                 tracing::debug!(%fault, "the entry moved on, planning again");
                 return Ok(None);
@@ -153,7 +155,7 @@ impl Bridge {
             };
             match applied.await {
                 Ok(_) => {}
-                Err(fault) if moved_on(&fault) => return Ok(None),
+                Err(fault) if moved_on(&fault) && !self.gives_up(&fault) => return Ok(None),
                 Err(fault) => return Err(self.fault(fault)),
             }
         }
@@ -227,7 +229,7 @@ impl Bridge {
         read_back: &[AttributeName],
         unchanged: Option<Filter>,
     ) -> Result<Option<Entry>, directory::Fault> {
-        let directory = &self.inner.directory;
+        let directory = &self.inner.target;
         let now = update.renamed(&entry.dn);
         let mut answer = None;
         if update.is_empty() {
@@ -260,7 +262,7 @@ impl Bridge {
 
     async fn rename_back(&self, old: &Dn, now: &Dn) {
         let (Some(rdn), parent) = (old.rdn(), old.parent()) else { return };
-        if let Err(fault) = self.inner.directory.rename(now, &rdn, parent.as_ref(), &[]).await {
+        if let Err(fault) = self.inner.target.rename(now, &rdn, parent.as_ref(), &[]).await {
             tracing::error!(entry = %now, wanted = %old, %fault, "the old name could not be restored");
         }
     }
@@ -290,7 +292,7 @@ impl Bridge {
 
     async fn search_entry(&self, dn: &Dn, attributes: Vec<AttributeName>) -> Result<Entry, directory::Fault> {
         let search = Search { base: dn.clone(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
-        let found = self.inner.directory.search(&search).await?;
+        let found = self.inner.target.search(&search).await?;
         found.into_iter().next().ok_or_else(|| vanished(dn))
     }
 

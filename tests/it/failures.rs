@@ -19,7 +19,8 @@ on_every_directory! {
     one_of_many_creates_of_the_same_name_wins_and_the_others_are_conflicts,
 }
 
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
+const PATIENCE: &str =
+    "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1\nwhen_unreachable = \"refuse\"";
 
 /// A server that takes binds without TLS, so that the network can see what passes.
 async fn server(kind: Kind) -> Lease {
