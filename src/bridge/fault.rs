@@ -60,6 +60,10 @@ impl Fault {
         if fault.is_uniqueness() {
             return Self::Request(scim::Fault::new(FaultKind::Uniqueness, detail));
         }
+        if fault.is_password_policy() {
+            let detail = format!("The password does not meet the domain's policy, or there is none: {detail}");
+            return Self::Request(scim::Fault::new(FaultKind::InvalidValue, detail));
+        }
         match fault.kind {
             Kind::AccessDenied => Self::Forbidden(detail),
             Kind::Constraint | Kind::InvalidSyntax | Kind::ObjectClass | Kind::ValueExists | Kind::NotAllowedOnRdn => {

@@ -3,6 +3,7 @@
 //! A [`Carrier`] carries intents out on a target. A resource is changed by one intent at a time ([`order`]); what the
 //! directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod account;
 mod carrier;
 mod create;
 mod delete;
@@ -10,9 +11,11 @@ mod explain;
 mod fault;
 mod list;
 mod matching;
+mod members;
 mod membership;
 mod order;
 mod outage;
+mod primary;
 mod read;
 mod references;
 mod shadow;
@@ -21,6 +24,9 @@ mod target;
 mod tidy;
 mod version;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use super::connection::{self, Connection};
 use super::dialect::Dialect;
 use super::dn::{Dn, Rdn};
-use super::entry::{Entry, Modification};
+use super::entry::{Change, Entry, Modification};
 use super::fault::{Fault, FaultKind, is_elsewhere};
 use super::filter::Filter;
+use super::follow::{Follow, Followed};
 use super::health::Health;
 use super::name::AttributeName;
 use super::operation::{Answer, Broken, ModifyOptions, Operation, Scope, Search};
+use super::password::{Password, PasswordWay};
 use super::pool::Pool;
 use super::schema::SchemaView;
 use super::server::ServerInfo;
@@ -51,6 +53,31 @@ impl Directory {
             return Ok(answer.entries);
         }
         ranges::complete(self, search, answer.entries).await
+    }
+
+    /// Finds a few entries and, with each, what is behind the names in one of its attributes. That attribute itself is
+    /// not read. `None`: the server can't do it.
+    pub async fn search_and_follow(
+        &self,
+        search: &Search,
+        follow: &Follow,
+    ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
+        if !self.dialect().dereference || !self.pool.connection(false).await?.server.has_dereference() {
+            return Ok(None);
+        }
+        let mut operation = connection::search(search, self.limit());
+        if let Operation::Search { follow: asked, .. } = &mut operation {
+            *asked = Some(follow);
+        }
+        let answer = match self.converse(&operation).await {
+            Ok(answer) => answer,
+            // OpenLDAP refuses to follow what is not a plain name, such as uniqueMember.
+            Err(fault) if !fault.is_transient() => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        // An entry without any name comes without an answer to the control, as does one where it was overlooked.
+        let found = answer.entries.into_iter().zip(answer.followed);
+        Ok(found.map(|(entry, followed)| followed.map(|followed| (entry, followed))).collect())
     }
 
     /// Goes through any number of entries, page by page (RFC 2696), over a connection of its own. `each` may end it.
@@ -103,6 +130,16 @@ impl Directory {
     /// Deletes an entry that has none below it.
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
         self.write(&Operation::Delete { dn }).await.map(drop)
+    }
+
+    /// Sets the password of an entry, and nothing else.
+    pub async fn set_password(&self, dn: &Dn, password: &Password, way: &PasswordWay) -> Result<(), Fault> {
+        let PasswordWay::Attribute(attribute) = way else {
+            return self.write(&Operation::Password { dn, password }).await.map(drop);
+        };
+        let change = Change::Replace(vec![password.value_for(attribute)]);
+        let modifications = [Modification::new(attribute.clone(), change)];
+        self.modify(dn, &modifications, &ModifyOptions::default()).await.map(drop)
     }
 
     /// Makes sure that the directory is there and lets the service account in.
@@ -188,7 +225,9 @@ impl Directory {
                 self.pool.health.note_success();
                 return Ok(answer);
             }
-            Ok(Answer { result, .. }) => Fault::refused(&operation.task(), &result, operation.meaning(result.rc)),
+            Ok(Answer { result, .. }) => {
+                Fault::refused(&operation.task(), &result, operation.meaning(result.rc).as_deref())
+            }
             Err(broken) => broken_fault(operation, &broken, &connection.why(&broken)),
         };
         // A search that the server itself gave up was answered all the same.

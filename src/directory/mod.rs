@@ -15,10 +15,12 @@ mod entry;
 mod explain;
 mod fault;
 mod filter;
+mod follow;
 mod handle;
 mod health;
 mod name;
 mod operation;
+mod password;
 mod pool;
 mod ranges;
 mod scan;
@@ -30,19 +32,21 @@ mod tls;
 mod url;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};
 pub use entry::{Change, Entry, Modification};
 pub use fault::{Fault, FaultKind};
 pub use filter::{Filter, InvalidFilter};
+pub use follow::{Follow, Followed, FollowedName};
 pub use handle::Directory;
 pub use health::Health;
 pub use name::{AttributeName, InvalidName};
 pub use operation::{ModifyOptions, Scope, Search};
+pub use password::{Password, PasswordWay};
 pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
-pub use server::{ASSERTION, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
+pub use server::{ASSERTION, DEREFERENCE, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
 pub use settings::{Bind, Settings, SettingsFault, TrustAnchors};
 pub use url::{InvalidUrl, ServerUrl};
 pub mod ldif;

@@ -31,6 +31,7 @@ macro_rules! on_every_directory {
     )+};
 }
 
+mod active_directory;
 mod bulk;
 mod cases;
 mod clients;
@@ -49,10 +50,12 @@ mod hostile;
 mod large;
 mod listeners;
 mod lists;
+mod members;
 mod model;
 mod okta_lifecycle;
 mod okta_spec;
 mod outage;
+mod passwords;
 mod policies;
 mod running;
 mod search_all;
