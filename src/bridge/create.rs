@@ -4,6 +4,7 @@ use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter
 use crate::mapping::{IdForm, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
+use super::carrier::Earlier;
 use super::membership::VALUES;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
@@ -56,23 +57,23 @@ pub(super) type Attributes = Vec<(AttributeName, Vec<Vec<u8>>)>;
 impl Carrier {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
     ///
-    /// `resume` says that the same intent was begun before and that nobody knows how far it came. Then an entry of
+    /// Where the same intent was begun before, nobody knows how far it came. Then an entry of
     /// the planned name that holds everything as it is planned is the intent's own, and what is missing is done to it;
     /// any other entry stays somebody else's.
     pub(super) async fn create(
         &self,
         mapping: &ResourceMapping,
         resource: Resource,
-        resume: bool,
+        earlier: &Earlier,
     ) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
-            let minted = uuid::Uuid::new_v4().to_string().into_bytes();
-            plan.attributes.push((mapping.id.attribute.clone(), vec![minted]));
+            let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());
+            plan.attributes.push((mapping.id.attribute.clone(), vec![id.into_bytes()]));
         }
         let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
-        let own = resume || self.inner.accounts.is_unfinished(&plan.dn);
+        let own = earlier.started || self.inner.accounts.is_unfinished(&plan.dn);
         let _turn = match mapping.unique {
             Unique::Naming => None,
             Unique::Search => {
@@ -82,7 +83,7 @@ impl Carrier {
             }
         };
         let dn = plan.dn.clone();
-        let birth = Birth { mapping, resource: &resource, plan, resumed: resume, unsure: false, tried: 1 };
+        let birth = Birth { mapping, resource: &resource, plan, resumed: earlier.started, unsure: false, tried: 1 };
         let mut entry = self.give_birth(birth).await?;
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
@@ -122,6 +123,7 @@ impl Carrier {
             match self.inner.target.add(&birth.plan.dn, &attributes(&birth.plan), &read_back).await {
                 Ok(Some(entry)) => return Ok(Made::New(entry)),
                 Ok(None) => return Ok(Made::New(self.entry_at(&birth.plan.dn, read_back).await?)),
+                Err(fault) if self.gives_up(&fault) => return Err(Refusal::Raw(fault)),
                 Err(fault) if fault.kind == Kind::UnknownOutcome => {
                     birth.unsure = true;
                     lost += 1;

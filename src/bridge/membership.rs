@@ -176,6 +176,7 @@ impl Carrier {
                     tracing::info!(entry = %place.dn, changed, "members");
                     return Ok(());
                 }
+                Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
                 // The group is elsewhere by now, or it is another one.
                 Err(fault) if matches!(fault.kind, Kind::AssertionFailed | Kind::NotFound | Kind::UnknownOutcome) => {
                     self.inner.places.forget(id);

@@ -24,8 +24,9 @@ async fn carrier(domain: &Domain, password_sync: bool, change: (&str, &str)) -> 
     let source = Source { name: "table".to_owned(), text };
     let mapping = Mapping::parse(source, &Dn::parse("DC=x,DC=test").unwrap(), &IdAttribute::from(dialect)).unwrap();
     let base_url = "https://x.test/scim".to_owned();
-    let policy = Policy { base_url, groups: true, password_sync, max_results: 100, retry_after: 7 };
-    Carrier::new(Arc::new(mapping), Target::Live(Domain::directory(&peer)), policy)
+    let policy = Policy { base_url, groups: true, password_sync, max_results: 100, retry_after: 7, hands_over: false };
+    let live = Live::new(Domain::directory(&peer), &mapping, Arc::default());
+    Carrier::new(Arc::new(mapping), Target::Live(live), policy, snapshot::Snapshots::default())
 }
 
 async fn plain(domain: &Domain, password_sync: bool) -> Carrier {
@@ -42,7 +43,8 @@ fn resource(carrier: &Carrier, body: Value) -> Resource {
 
 async fn create(carrier: &Carrier, body: Value, resume: bool) -> Result<Resource, Fault> {
     let mapping = carrier.mapping(ResourceKind::User).unwrap();
-    match carrier.create(mapping, resource(carrier, body), resume).await? {
+    let earlier = Earlier { started: resume, ..Earlier::default() };
+    match carrier.create(mapping, resource(carrier, body), &earlier).await? {
         Receipt::Created(resource) => Ok(resource),
         other => panic!("{other:?}"),
     }
@@ -50,8 +52,8 @@ async fn create(carrier: &Carrier, body: Value, resume: bool) -> Result<Resource
 
 async fn replace(carrier: &Carrier, id: &str, body: Value) -> Result<Resource, Fault> {
     let action = Action::Replace { id: id.to_owned(), resource: resource(carrier, body) };
-    let intent = Intent { kind: ResourceKind::User, action, if_match: None, answer: true };
-    match carrier.apply(intent).await? {
+    let intent = Intent { kind: ResourceKind::User, action, if_match: None, answer: true, origin: Origin::default() };
+    match carrier.apply(intent, &Earlier::default()).await? {
         Receipt::Updated(resource) => Ok(resource),
         other => panic!("{other:?}"),
     }

@@ -9,6 +9,7 @@ use crate::directory::{
 use crate::mapping::{MemberChange, MemberDelta, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
+use super::carrier::Asked;
 use super::create::duplicate;
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt, VersionMatch};
@@ -86,8 +87,7 @@ impl Carrier {
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        if_match: Option<&VersionMatch>,
-        answer: bool,
+        Asked { if_match, answer, home }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
@@ -99,7 +99,8 @@ impl Carrier {
             return Ok(Receipt::Changed);
         }
         let mark = self.change_mark(if_match).await;
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home: OnceLock::new() };
+        let home = home.cloned().map_or_else(OnceLock::new, OnceLock::from);
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -138,6 +139,7 @@ impl Carrier {
         let outcome = self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await;
         let changed = match outcome {
             Ok(changed) => changed,
+            Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
             Err(fault) if moved_on(&fault) => {
                 tracing::debug!(%fault, "the entry moved on, planning again");
                 return Ok(None);
@@ -156,7 +158,7 @@ impl Carrier {
             };
             match applied.await {
                 Ok(_) => {}
-                Err(fault) if moved_on(&fault) => return Ok(None),
+                Err(fault) if moved_on(&fault) && !self.gives_up(&fault) => return Ok(None),
                 Err(fault) => return Err(self.fault(fault)),
             }
         }

@@ -9,7 +9,7 @@ use super::directory::check_names;
 use super::secret::secret;
 use super::server::Server;
 use crate::mapping::Mapping;
-use crate::tables::{Located, Node, Place, Spot, TableReader, Value};
+use crate::tables::{Located, Place, Spot, TableReader};
 
 /// One identity provider's view of a directory.
 #[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on one another")]
@@ -39,7 +39,7 @@ pub struct Tenant {
     pub password_sync: bool,
     /// DNs, groups and filters of entries that are never written.
     pub protect: Vec<String>,
-    /// What the identity provider may present; not empty while the tenant is enabled.
+    /// What the identity provider may present, besides tokens that were made on the command line.
     pub credentials: Vec<Credential>,
 }
 
@@ -154,7 +154,7 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
         protect: reader
             .optional::<Vec<Located<String>>>("protect")
             .map_or_else(Vec::new, |it| it.value.into_iter().map(|item| item.value).collect()),
-        credentials: credentials(&reader, folder, enabled),
+        credentials: credentials(&reader, folder),
     };
     unsupported(&reader, &written);
     reader.finish();
@@ -207,21 +207,11 @@ fn patch_response(reader: &TableReader<'_>) -> PatchResponse {
     response
 }
 
-fn credentials(reader: &TableReader<'_>, folder: &Path, enabled: bool) -> Vec<Credential> {
+fn credentials(reader: &TableReader<'_>, folder: &Path) -> Vec<Credential> {
     let name = format!("this credential of {}", reader.name());
     let example = "[[tenant.NAME.credential]] on a line of its own and its keys below it";
     let tables = reader.list_of_tables("credential", &name, example);
-    if enabled && tables.is_empty() && reader.node("credential").is_none_or(is_empty_list) {
-        let message = format!("{} has no credential, so nobody could use it", reader.name());
-        let heading = reader.name().replace('[', "[[").replace(']', ".credential]]");
-        let help = format!("add {heading} with kind, username and password_file, or write `enabled = false`");
-        reader.findings().report(reader.spot(), message, help);
-    }
     tables.into_iter().filter_map(|table| credential(table, folder)).collect()
-}
-
-fn is_empty_list(node: &Node) -> bool {
-    matches!(&node.value, Value::List(items) if items.is_empty())
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -22,6 +22,7 @@ pub struct Config {
     directory: String,
     urls: Vec<String>,
     tenant: String,
+    store: String,
     log: String,
     further: String,
     mapping: Mapping,
@@ -59,6 +60,7 @@ impl Config {
             directory,
             urls: vec![server.tls_url()],
             tenant: String::new(),
+            store: "url = \"sqlite:store.db\"\n".to_owned(),
             log: "info".to_owned(),
             further: String::new(),
             mapping: Mapping::File(shipped(server.facts().mapping)),
@@ -74,6 +76,7 @@ impl Config {
             directory: String::new(),
             urls: Vec::new(),
             tenant: String::new(),
+            store: "url = \"sqlite:store.db\"\n".to_owned(),
             log: "info".to_owned(),
             further: String::new(),
             mapping: Mapping::Text(String::new()),
@@ -123,6 +126,13 @@ impl Config {
         self
     }
 
+    /// More lines for `[store]`, whose file lies beside the configuration.
+    #[must_use]
+    pub fn store(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.store, "{lines}");
+        self
+    }
+
     /// Another level of the log than `info`, for instance `trace`.
     #[must_use]
     pub fn log(mut self, level: &str) -> Self {
@@ -158,7 +168,7 @@ impl Config {
     }
 
     fn text(&self, mapping: &Path) -> String {
-        let Self { server, directory, tenant, log, further, .. } = self;
+        let Self { server, directory, tenant, store, log, further, .. } = self;
         let urls: Vec<String> = self.urls.iter().map(|url| quoted(url)).collect();
         let (urls, mapping) = (urls.join(", "), quoted(&mapping.to_string_lossy()));
         let mut text = format!(
@@ -168,6 +178,7 @@ impl Config {
         for credential in [BASIC, BEARER, HEADER] {
             let _ = writeln!(text, "[[tenant.okta.credential]]\n{}", credential.to_toml());
         }
+        let _ = writeln!(text, "[store]\n{store}");
         text.push_str(further);
         text
     }

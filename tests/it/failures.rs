@@ -5,7 +5,8 @@ use crate::world::{BINARY, World, okta_user, patch};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
+const PATIENCE: &str =
+    "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1\nwhen_unreachable = \"refuse\"";
 
 /// A bridge that reaches the shared directory through a stretch of network that can fail.
 async fn behind(proxy: &Proxy, name: &str) -> World {
