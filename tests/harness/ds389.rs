@@ -99,8 +99,13 @@ fn adapted(text: &str, options: Options) -> String {
         ("nsslapd-accesslog-logging-enabled", "off"),
     ]);
     let mut text = with(text, CONFIG, &general);
-    for plugin in ["MemberOf Plugin", "referential integrity postoperation", "attribute uniqueness"] {
-        let on = plugin != "attribute uniqueness" || options.unique;
+    for (plugin, on) in [
+        ("MemberOf Plugin", true),
+        ("referential integrity postoperation", true),
+        ("attribute uniqueness", options.unique),
+        // It lets nobody in whose uid or mail is not plain ASCII.
+        ("7-bit check", false),
+    ] {
         let state = if on { "on" } else { "off" };
         text = with(&text, &format!("cn={plugin},cn=plugins,cn=config"), &set(&[("nsslapd-pluginenabled", state)]));
     }
@@ -186,10 +191,13 @@ async fn add_everything(url: &str) {
     for name in ["people", "groups", "services"] {
         raw.add(&format!("ou={name},{suffix}"), &[("objectClass", &["organizationalUnit"])]).await;
     }
-    let account: [(&str, &[&str]); 3] = [
+    // As an administrator has to arrange it: lists in pages are not limited, plain searches are.
+    let account: [(&str, &[&str]); 5] = [
         ("objectClass", &["applicationProcess", "simpleSecurityObject"]),
         ("cn", &["scim"]),
         ("userPassword", &[service_password]),
+        ("nsPagedSizeLimit", &["-1"]),
+        ("nsPagedLookThroughLimit", &["-1"]),
     ];
     raw.add(service, &account).await;
 }

@@ -179,7 +179,11 @@ async fn ping_replaces_without_the_password_and_searches_by_post(kind: Kind) {
     let before = world.user("pat").await;
     user["displayName"] = json!("Pat");
     scim.put(&format!("/Users/{}", created.id()), &user).await.expect(200);
-    assert_eq!(world.changes(&before, &world.user("pat").await), ["displayName: [] -> [Pat]"]);
+    // OpenLDAP unlocks an account that gets a new password; the PUT says again that it is not active.
+    let lock = format!("{}:", kind.facts().lock);
+    let changes = world.changes(&before, &world.user("pat").await);
+    let others: Vec<&String> = changes.iter().filter(|change| !change.starts_with(&lock)).collect();
+    assert_eq!(others, ["displayName: [] -> [Pat]"]);
     assert!(world.locked("pat").await);
     scim.patch(
         &format!("/Users/{}", created.id()),
