@@ -8,7 +8,7 @@ use crate::mapping::{Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, membership, order, snapshot, write};
+use super::{Action, Fault, Intent, Policy, Receipt, membership, order, protect, snapshot, write};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub(super) struct Inner {
     pub mapping: Arc<Mapping>,
     pub target: Target,
     pub policy: Policy,
+    pub guard: protect::Guard,
     pub locks: order::Locks,
     pub places: membership::Places,
     pub schema: OnceLock<SchemaView>,
@@ -31,6 +32,7 @@ impl Carrier {
         let inner = Inner {
             mapping,
             target,
+            guard: protect::Guard::new(Arc::clone(&policy.protect)),
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),

@@ -17,6 +17,7 @@ impl Carrier {
             let minted = uuid::Uuid::new_v4().to_string().into_bytes();
             plan.attributes.push((mapping.id.attribute.clone(), vec![minted]));
         }
+        self.may_stand(&plan.dn)?;
         let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
         let _turn = match mapping.unique {
             Unique::Naming => None,

@@ -42,6 +42,7 @@ pub fn bridge(tenant: &Tenant, base_url: String, directory: Directory) -> Bridge
         base_url,
         groups: tenant.groups,
         password_sync: tenant.password_sync,
+        protect: tenant.protect.clone(),
         max_results: MAX_RESULTS,
         retry_after: RETRY_AFTER,
     };

@@ -69,6 +69,8 @@ pub struct Dialect {
     pub bit_and_rule: &'static str,
     /// Matching rule that follows a chain of links, such as nested memberships.
     pub in_chain_rule: Option<&'static str>,
+    /// The attributes that make a membership which stands in no list of members, where there is such a thing.
+    pub primary_group: Option<PrimaryGroup>,
     /// The attribute that a password is written to.
     pub password_attribute: AttributeName,
     /// Result codes that say: this value, such as a member, is there already.
@@ -77,6 +79,15 @@ pub struct Dialect {
     pub value_gone: &'static [u32],
     /// What stands in the diagnostic of a constraint violation (19) when a value must be unique and is not; lower case.
     pub not_unique: &'static [&'static str],
+}
+
+/// A membership by number: the one in the group's attribute is the one in the member's.
+#[derive(Debug)]
+pub struct PrimaryGroup {
+    /// The attribute of the group.
+    pub of_group: AttributeName,
+    /// The attribute of the member.
+    pub of_member: AttributeName,
 }
 
 const OPEN_LDAP: Dialect = Dialect {
@@ -96,6 +107,7 @@ const OPEN_LDAP: Dialect = Dialect {
     supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
+    primary_group: None,
     password_attribute: AttributeName::literal("userPassword"),
     value_there: &[20],
     value_gone: &[16],
@@ -126,6 +138,10 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     ],
     bit_and_rule: BIT_AND,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
+    primary_group: Some(PrimaryGroup {
+        of_group: AttributeName::literal("primaryGroupToken"),
+        of_member: AttributeName::literal("primaryGroupID"),
+    }),
     password_attribute: AttributeName::literal("unicodePwd"),
     // A linked attribute answers 68 and 53 where others answer 20 and 16.
     value_there: &[20, 68],
@@ -151,6 +167,7 @@ const DS_389: Dialect = Dialect {
     supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
+    primary_group: None,
     password_attribute: AttributeName::literal("userPassword"),
     value_there: &[20],
     value_gone: &[16],

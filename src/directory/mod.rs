@@ -32,7 +32,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
+pub use dialect::{Dialect, IdForm, Kind, PrimaryGroup, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};
 pub use entry::{Change, Entry, Modification};
 pub use fault::{Fault, FaultKind};
