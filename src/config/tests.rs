@@ -280,6 +280,10 @@ fn mistakes_in_a_tenant_are_explained() {
         ("directory = \"corp\"", "directory = \"crop\""),
         ("mapping = \"mapping/openldap.toml\"", "mapping = \"mapping/none.toml\""),
         ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = true\nprotect = [\"cn=admins\"]"),
+        (
+            "directory = \"corp\"",
+            "directory = \"corp\"\nprotect = [\"(adminCount=1\", \"wheel\", \"cn=wheel,{base_dn}\"]",
+        ),
         ("directory = \"corp\"", "directory = \"corp\"\npatch_response = { user = \"204\", groups = \"resource\" }"),
         (basic, ""),
         (basic, "credential = []"),

@@ -27,6 +27,7 @@ mod model;
 mod okta_lifecycle;
 mod okta_spec;
 mod policies;
+mod protect;
 mod running;
 mod search_all;
 mod systemd;

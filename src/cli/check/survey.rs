@@ -1,5 +1,7 @@
 //! Going to each directory and looking whether it is as the mapping tables take it to be.
 
+mod protect;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -89,6 +91,9 @@ async fn tenant_remarks(tenant: &Tenant, known: &Known) -> Vec<Remark> {
         findings.extend(entries(mapping, &known.directory).await);
         remarks.extend(findings.into_iter().map(|finding| Remark { about: about.clone(), finding }));
     }
+    let about = format!("tenant {}, protect", tenant.name);
+    let findings = protect::lines(tenant, &known.directory).await;
+    remarks.extend(findings.into_iter().map(|finding| Remark { about: about.clone(), finding }));
     remarks
 }
 
