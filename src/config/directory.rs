@@ -1,13 +1,14 @@
 //! `[directory.NAME]`.
 
+mod servers;
+mod tls;
+
 use std::path::Path;
 use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-
+use self::servers::Servers;
 use super::secret::secret;
-use crate::directory::{Bind, Dn, Kind, ServerUrl, Settings, TrustAnchors};
+use crate::directory::{Bind, Dn, Kind, Settings, TrustAnchors};
 use crate::tables::{Key, Located, Place, TableReader};
 
 /// One LDAP directory.
@@ -70,21 +71,24 @@ fn directory(name: &str, reader: TableReader<'_>, folder: &Path) -> Named {
         reader.missing("kind", "\"openldap\"");
     }
     let base_dn = base_dn(&reader);
-    let urls = urls(&reader);
-    let start_tls = reader.optional::<bool>("start_tls").is_some_and(|it| it.value);
+    let servers = Servers::read(&reader);
     let allow_plaintext = reader.optional::<bool>("allow_plaintext").is_some_and(|it| it.value);
     let bind = bind(&reader, folder, kind);
-    check_protection(&reader, &urls, bind.as_ref(), start_tls || allow_plaintext);
+    let client = tls::client(&reader, folder);
+    // One that is wrong is reported already.
+    let certificate = reader.node("client_certificate").is_some();
+    servers.check(&reader, bind.as_ref(), certificate, allow_plaintext);
     let when_unreachable =
         reader.choice("when_unreachable", &[("accept", WhenUnreachable::Accept), ("refuse", WhenUnreachable::Refuse)]);
     // A kind that is missing is reported; the other keys are looked at all the same.
-    let plain_urls = urls.iter().map(|url| url.value.clone()).collect();
-    let default = Settings::new(name, kind.unwrap_or(Kind::OpenLdap), plain_urls);
+    let default = Settings::new(name, kind.unwrap_or(Kind::OpenLdap), servers.urls());
     let settings = Settings {
-        start_tls,
+        srv: servers.srv(),
+        start_tls: servers.start_tls,
         allow_plaintext,
         bind: bind.unwrap_or(Bind::Anonymous),
-        ca: ca(&reader, folder).unwrap_or(TrustAnchors::System),
+        ca: tls::ca(&reader, folder).unwrap_or(TrustAnchors::System),
+        client,
         connections: number(&reader, "connections", 1, 64).unwrap_or(default.connections),
         connect_timeout: duration(&reader, "connect_timeout").unwrap_or(default.connect_timeout),
         operation_timeout: duration(&reader, "operation_timeout").unwrap_or(default.operation_timeout),
@@ -108,23 +112,6 @@ fn base_dn(reader: &TableReader<'_>) -> Option<Dn> {
         reader.findings().report(&dn.spot, "`base_dn` is empty", help);
     }
     Some(dn.value)
-}
-
-fn urls(reader: &TableReader<'_>) -> Vec<Located<ServerUrl>> {
-    let example = "[\"ldaps://ldap.example.com\"]";
-    let Some(texts) = reader.required::<Vec<Located<String>>>("urls", example) else { return Vec::new() };
-    if texts.value.is_empty() {
-        reader.findings().report(&texts.spot, "`urls` names no server", format!("write `urls = {example}`"));
-    }
-    let parse = |text: Located<String>| match ServerUrl::parse(&text) {
-        Ok(value) => Some(Located { value, spot: text.spot }),
-        Err(error) => {
-            let help = format!("write `urls = {example}`");
-            reader.findings().report(&text.spot, error.to_string(), help);
-            None
-        }
-    };
-    texts.value.into_iter().filter_map(parse).collect()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -176,43 +163,6 @@ fn is_account(text: &Located<String>, kind: Option<Kind>, reader: &TableReader<'
     let help = "write the full DN of the account, like \"cn=scim,ou=services,dc=example,dc=com\"".to_owned();
     reader.findings().report(&text.spot, problem, help);
     false
-}
-
-/// No password over a bare connection, and no EXTERNAL over one that vouches for nobody.
-fn check_protection(reader: &TableReader<'_>, urls: &[Located<ServerUrl>], bind: Option<&Bind>, allowed: bool) {
-    for url in urls {
-        let bare = !url.is_tls() && !url.is_local() && !allowed;
-        let (message, help) = match bind {
-            Some(Bind::Simple { .. }) if bare => (
-                format!("the password of bind_dn would travel unprotected to {}", url.value),
-                "write ldaps://, or add `start_tls = true`; or, on a network where nobody can listen, \
-                 `allow_plaintext = true`",
-            ),
-            Some(Bind::External) if !url.is_local() => (
-                format!("`bind = \"external\"` can't be used with {}", url.value),
-                "write the address of a local socket, like \"ldapi://%2Frun%2Fslapd%2Fldapi\"",
-            ),
-            _ => continue,
-        };
-        reader.findings().report(&url.spot, message, help.to_owned());
-    }
-}
-
-fn ca(reader: &TableReader<'_>, folder: &Path) -> Option<TrustAnchors> {
-    let name = reader.optional::<String>("ca_file")?;
-    let path = folder.join(&name.value);
-    let shown = path.display();
-    let (message, help) = match std::fs::read(&path) {
-        Ok(bytes) if CertificateDer::pem_slice_iter(&bytes).any(|it| it.is_ok()) => {
-            return Some(TrustAnchors::Pem(bytes));
-        }
-        Ok(_) => (format!("{shown} has no certificate"), "it must be PEM: -----BEGIN CERTIFICATE-----"),
-        Err(error) => {
-            (format!("can't read {shown}: {error}"), "write the name of a file that the user scim2ldap may read")
-        }
-    };
-    reader.findings().report(&name.spot, message, help.to_owned());
-    None
 }
 
 fn number<T: TryFrom<u64>>(reader: &TableReader<'_>, key: &'static str, least: u64, most: u64) -> Option<T> {

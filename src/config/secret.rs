@@ -83,7 +83,7 @@ fn read(file: &Located<String>, folder: &Path) -> Result<SecretString, (String, 
 }
 
 #[cfg(unix)]
-fn is_public(path: &Path) -> bool {
+pub(super) fn is_public(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
@@ -91,6 +91,6 @@ fn is_public(path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_public(_: &Path) -> bool {
+pub(super) fn is_public(_: &Path) -> bool {
     false
 }

@@ -23,6 +23,7 @@ use super::operation::{Answer, Broken, Operation, Scope, Search};
 use super::server::{ROOT_ATTRIBUTES, ServerInfo};
 use super::settings::{Bind, Settings};
 use super::socket;
+use super::srv::Locator;
 use super::tls::Tls;
 use super::url::{Address, HostPort, ServerUrl};
 
@@ -35,8 +36,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// One server, with all that is needed to open a connection to it.
 pub(super) struct Endpoint {
     pub url: ServerUrl,
-    /// Its place among the servers of the directory.
+    /// Its number among the servers of the directory.
     pub index: usize,
+    /// Who knows its addresses, where that is not the system.
+    locator: Option<Arc<Locator>>,
     config: Option<Arc<ClientConfig>>,
     start_tls: bool,
     /// How the wire library is told what to do with the socket.
@@ -47,7 +50,7 @@ pub(super) struct Endpoint {
 pub(super) struct Connection {
     ldap: Ldap,
     pub server: Arc<ServerInfo>,
-    /// The place of its server among the servers of the directory.
+    /// The number of its server among the servers of the directory.
     pub endpoint: usize,
     gate: Semaphore,
     driver: AbortHandle,
@@ -61,9 +64,15 @@ pub(super) struct Connection {
 }
 
 impl Endpoint {
-    pub(super) fn new(url: ServerUrl, index: usize, start_tls: bool, tls: Option<&Tls>) -> Result<Self, String> {
+    pub(super) fn new(
+        url: ServerUrl,
+        index: usize,
+        start_tls: bool,
+        tls: Option<&Tls>,
+        locator: Option<Arc<Locator>>,
+    ) -> Result<Self, String> {
         let Address::Tcp { tls: from_start, host, port } = url.address() else {
-            return Ok(Self { url, index, config: None, start_tls: false, dialed: "ldapi:///".to_owned() });
+            return Ok(Self { url, index, locator, config: None, start_tls: false, dialed: "ldapi:///".to_owned() });
         };
         let start_tls = start_tls && !from_start;
         let config = if *from_start || start_tls { tls.map(|tls| tls.config(host)).transpose()? } else { None };
@@ -71,7 +80,7 @@ impl Endpoint {
         let shown = if host.contains(':') { "address.invalid" } else { host };
         let scheme = if *from_start { "ldaps" } else { "ldap" };
         let dialed = format!("{scheme}://{}", HostPort(shown, *port));
-        Ok(Self { url, index, config, start_tls, dialed })
+        Ok(Self { url, index, locator, config, start_tls, dialed })
     }
 }
 
@@ -236,7 +245,15 @@ impl Drop for Connection {
 async fn dial(endpoint: &Endpoint, settings: &Settings) -> std::io::Result<StdStream> {
     Ok(match endpoint.url.address() {
         Address::Tcp { host, port, .. } => {
-            StdStream::Tcp(socket::tcp(host, *port, settings.connect_timeout, settings.operation_timeout).await?)
+            let known = match &endpoint.locator {
+                None => None,
+                Some(locator) => locator.addresses(host, *port).await,
+            };
+            let addresses = match known {
+                Some(addresses) => addresses.map_err(std::io::Error::other)?,
+                None => tokio::net::lookup_host((host.as_str(), *port)).await?.collect(),
+            };
+            StdStream::Tcp(socket::tcp(&addresses, settings.connect_timeout, settings.operation_timeout).await?)
         }
         Address::Unix(path) => StdStream::Unix(socket::unix(path).await?),
     })

@@ -24,8 +24,10 @@ mod ranges;
 mod scan;
 mod schema;
 mod server;
+mod servers;
 mod settings;
 mod socket;
+mod srv;
 mod tls;
 mod url;
 
@@ -43,6 +45,6 @@ pub use name::{AttributeName, InvalidName};
 pub use operation::{ModifyOptions, Scope, Search};
 pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
 pub use server::{ASSERTION, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
-pub use settings::{Bind, Settings, SettingsFault, TrustAnchors};
+pub use settings::{Bind, ClientIdentity, Protection, Settings, SettingsFault, Srv, TrustAnchors, Way};
 pub use url::{InvalidUrl, ServerUrl};
 pub mod ldif;

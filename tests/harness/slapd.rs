@@ -14,16 +14,20 @@ pub const SUFFIX: &str = "dc=example,dc=test";
 
 const SERVICE: &str = "cn=scim,ou=services,dc=example,dc=test";
 const SERVICE_PASSWORD: &str = "Service-Account-9";
+const CLIENT: &str = "scim-bridge";
 const ADMIN: &str = "cn=admin,dc=example,dc=test";
 const ADMIN_PASSWORD: &str = "Root-Account-7";
 
 /// What may differ between two instances.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// `uid` must be unique below `ou=people` (the overlay `unique`).
     pub unique: bool,
     /// Every write waits for the disk, as in production. Tests don't survive a power cut and need not wait.
     pub fsync: bool,
+    /// Clients may show a certificate; that of `scim-bridge`, and this process over ldapi, are the bridge's account.
+    pub certificates: bool,
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     pub refint_nothing: bool,
 }
@@ -54,7 +58,9 @@ impl Slapd {
     /// The same, not quite like the others.
     pub fn with(options: Options) -> Self {
         let directory = tempfile::Builder::new().prefix("scim2ldap-slapd-").tempdir().expect("a scratch directory");
-        let authority = tls::Authority::new().issue(&directory.path().join("tls")).ca;
+        let issuer = tls::Authority::new();
+        let authority = issuer.issue(&directory.path().join("tls")).ca;
+        issuer.issue_client(CLIENT, &directory.path().join("tls"));
         set_up(directory.path(), options);
         let mut slapd = Self { keeper: None, port: 0, tls_port: 0, authority, directory };
         for _ in 0..20 {
@@ -94,6 +100,11 @@ impl Slapd {
     /// The certificate of the authority that signed the server's, a PEM file.
     pub fn ca_file(&self) -> &Path {
         &self.authority
+    }
+
+    /// Certificate and key of the bridge, see [`Options::certificates`].
+    pub fn client_files(&self) -> [PathBuf; 2] {
+        ["client.pem", "client.key"].map(|name| self.directory.path().join("tls").join(name))
     }
 
     /// DN and password of the bridge's account: write access to everything, size limit 500.
@@ -206,6 +217,12 @@ fn set_up(directory: &Path, options: Options) {
         fs::create_dir_all(directory.join(folder)).expect("a folder");
     }
     let unique = format!("overlay unique\nunique_uri ldap:///ou=people,{SUFFIX}?uid?sub\n");
+    let user = rustix::process::getuid().as_raw();
+    let group = rustix::process::getgid().as_raw();
+    let authorize = format!(
+        "authz-regexp ^cn={CLIENT}$ {SERVICE}\n\
+         authz-regexp ^gidNumber={group}[+]uidNumber={user},cn=peercred,cn=external,cn=auth$ {SERVICE}\n"
+    );
     let nothing = format!("refint_nothing {ADMIN}\n");
     let fill = |template: &str| {
         template
@@ -216,6 +233,8 @@ fn set_up(directory: &Path, options: Options) {
             .replace("@PASSWORD@", ADMIN_PASSWORD)
             .replace("@SYNC@", if options.fsync { "" } else { "dbnosync" })
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
+            .replace("@VERIFY@", if options.certificates { "try" } else { "never" })
+            .replace("@AUTHORIZE@", if options.certificates { &authorize } else { "" })
             .replace("@NOTHING@", if options.refint_nothing { &nothing } else { "" })
     };
     let (configuration, base) = (directory.join("slapd.conf"), directory.join("base.ldif"));

@@ -66,7 +66,7 @@ async fn a_restart_keeps_the_data_and_the_ports() {
 
 #[tokio::test]
 async fn the_overlays_keep_memberships_uniqueness_and_passwords() {
-    let slapd = Slapd::with(Options { unique: true, refint_nothing: true, fsync: true });
+    let slapd = Slapd::with(Options { unique: true, refint_nothing: true, fsync: true, certificates: true });
     let (raw, people) = (slapd.raw().await, format!("ou=people,{SUFFIX}"));
     let (ann, group) = (format!("uid=ann,{people}"), format!("cn=all,ou=groups,{SUFFIX}"));
     let person =

@@ -9,6 +9,7 @@ mod harness;
 mod bulk;
 mod cases;
 mod clients;
+mod connecting;
 mod credentials;
 mod cursors;
 mod docs;
