@@ -133,6 +133,9 @@ fn configuration(piece: Table) -> Result<(), String> {
             if section == "tenant" && name != example {
                 like["path"] = format!("/{name}").into();
             }
+            if piece[section][&name].get("srv").is_some() {
+                like.as_table_mut().unwrap().remove("urls");
+            }
             whole[section].as_table_mut().unwrap().entry(name).or_insert(like);
         }
     }
