@@ -1,8 +1,8 @@
 //! Entries that a tenant may read but never write, and that nothing outside its bases can be reached at all: read back
 //! from the directory itself.
 
-use crate::harness::{Config, Slapd};
-use crate::world::{ENTERPRISE, USER, World, okta_user, patch, run_with};
+use crate::harness::{BASIC, Config, Daemon, Kind, Server, Slapd};
+use crate::world::{BINARY, ENTERPRISE, USER, World, okta_user, patch, run_with};
 use serde_json::{Value, json};
 
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -293,4 +293,108 @@ async fn check_tells_what_each_line_covers_and_names_those_that_cover_nothing() 
         assert!(found.starts_with(&format!("{severity}: DIR/scim2ldap.toml:")), "{found}");
         assert!(found.contains("tenant okta, protect: "), "{found}");
     }
+}
+
+/// The account that the world is served by has a base of its own; the lines name groups in it.
+async fn active_directory(name: &str, lines: &str) -> (Server, World) {
+    let samba = Server::own(Kind::ActiveDirectory);
+    let base = samba.suffix(name).await;
+    let config = Config::for_server(&samba, &base).tenant(lines);
+    let daemon = Daemon::start(BINARY, &config);
+    let world = World { scim: daemon.scim(BASIC), raw: samba.raw().await, daemon, base };
+    (samba, world)
+}
+
+const AD_LINES: &str = r#"protect = [
+  "CN=Operators,CN=Users,{base_dn}",
+  "CN=Domain Admins,CN=Users,DC=example,DC=test",
+  "(&(adminCount=1)(objectClass=user))",
+]"#;
+
+#[tokio::test]
+async fn active_directory_tells_nested_members_and_primary_groups() {
+    let (_samba, world) = active_directory("protect-ad", AD_LINES).await;
+    let raw = &world.raw;
+    let container = format!("CN=Users,{}", world.base);
+    let group = async |name: &str| {
+        let dn = format!("CN={name},{container}");
+        raw.add(&dn, &[("objectClass", &["group"]), ("sAMAccountName", &[name])]).await;
+        dn
+    };
+    let operators = group("Operators").await;
+    let inner = group("Inner").await;
+    raw.add_values(&operators, "member", &[&inner]).await;
+    let mut ids = Vec::new();
+    for uid in ["nested", "primary", "admin", "plain"] {
+        let created = world.scim.post("/Users", &okta_user(&format!("{uid}@example.test"), "A", uid)).await;
+        created.expect(201);
+        ids.push(created.id());
+    }
+    let dn = async |uid: &str| raw.find_one(&container, &format!("(userPrincipalName={uid}@example.test)")).await.0;
+    raw.add_values(&inner, "member", &[&dn("nested").await]).await;
+    let domain_admins = "CN=Domain Admins,CN=Users,DC=example,DC=test";
+    let primary = dn("primary").await;
+    raw.add_values(domain_admins, "member", &[&primary]).await;
+    raw.replace(&primary, "primaryGroupID", &["512"]).await;
+    let groups = raw.entry(&primary).await.unwrap().remove("memberOf").unwrap_or_default();
+    assert!(!groups.contains(&domain_admins.to_owned()), "it is a member by the number only");
+    raw.replace(&dn("admin").await, "adminCount", &["1"]).await;
+
+    let title = patch(&json!([{"op": "replace", "path": "title", "value": "Boss"}]));
+    for (id, why) in ids.iter().zip([
+        "it is a member of CN=Operators,",
+        "it is a member of CN=Domain Admins,",
+        "it matches (&(adminCount=1)",
+    ]) {
+        for answer in
+            [world.scim.patch(&format!("/Users/{id}"), &title).await, world.scim.delete(&format!("/Users/{id}")).await]
+        {
+            let detail = answer.expect_error(403, "");
+            assert!(detail.contains(why), "{detail}");
+        }
+    }
+    world.scim.patch(&format!("/Users/{}", ids[3]), &title).await.expect(200);
+    assert_eq!(raw.find(&container, "(title=*)").await.len(), 1);
+    // A group in a protected group: who joins it would be in the protected one.
+    let inner_id = world.scim.search("/Groups", "displayName eq \"Inner\"").await.resources()[0]["id"].clone();
+    let path = format!("/Groups/{}", inner_id.as_str().unwrap());
+    let detail = world.scim.patch(&path, &add(&ids[3])).await.expect_error(403, "").to_owned();
+    assert!(detail.contains("it is a member of CN=Operators,"), "{detail}");
+}
+
+#[tokio::test]
+async fn check_counts_nested_members_and_primary_groups_of_active_directory() {
+    let (samba, world) = active_directory("protect-ad-check", "").await;
+    let container = format!("CN=Users,{}", world.base);
+    for name in ["Operators", "Inner"] {
+        let group: [(&str, &[&str]); 2] = [("objectClass", &["group"]), ("sAMAccountName", &[name])];
+        world.raw.add(&format!("CN={name},{container}"), &group).await;
+    }
+    world.scim.post("/Users", &okta_user("nested@example.test", "A", "B")).await.expect(201);
+    let nested = world.raw.find_one(&container, "(userPrincipalName=nested@example.test)").await.0;
+    world.raw.add_values(&format!("CN=Inner,{container}"), "member", &[&nested]).await;
+    world.raw.add_values(&format!("CN=Operators,{container}"), "member", &[&format!("CN=Inner,{container}")]).await;
+    let ran = run_with(&Config::for_server(&samba, &world.base).tenant(AD_LINES), &["check"], &[], "");
+    // The group itself, the group in it, and that one's member.
+    assert!(ran.out.contains(&format!("CN=Operators,{container} keeps 3 entries")), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("CN=Domain Admins,CN=Users,DC=example,DC=test keeps 0 entries"), "{}", ran.out);
+    assert!(ran.out.contains("no entry that this tenant could write matches (&(adminCount=1)"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn members_of_members_are_told_by_389_directory_server() {
+    let server = Server::own(Kind::Ds389);
+    let base = server.suffix("protect-389").await;
+    let line = r#"protect = ["cn=wheel,ou=groups,{base_dn}"]"#;
+    let daemon = Daemon::start(BINARY, &Config::for_server(&server, &base).tenant(line));
+    let world = World { scim: daemon.scim(BASIC), raw: server.raw().await, daemon, base };
+    let groups = format!("ou=groups,{}", world.base);
+    let id = world.scim.post("/Users", &okta_user("ada", "A", "B")).await.id();
+    let ada = format!("uid=ada,{}", world.people());
+    world.raw.add(&format!("cn=inner,{groups}"), &[("objectClass", &["groupOfNames"]), ("member", &[&ada])]).await;
+    let inner = format!("cn=inner,{groups}");
+    world.raw.add(&format!("cn=wheel,{groups}"), &[("objectClass", &["groupOfNames"]), ("member", &[&inner])]).await;
+    let title = patch(&json!([{"op": "replace", "path": "title", "value": "Boss"}]));
+    let detail = world.scim.patch(&format!("/Users/{id}"), &title).await.expect_error(403, "").to_owned();
+    assert!(detail.contains("it is a member of cn=wheel,"), "{detail}");
 }
