@@ -71,6 +71,13 @@ pub struct Dialect {
     pub in_chain_rule: Option<&'static str>,
     /// The attributes that make a membership which stands in no list of members, where there is such a thing.
     pub primary_group: Option<PrimaryGroup>,
+    /// What the server says about the rights of who asks, where it does.
+    pub effective_rights: Option<EffectiveRights>,
+    /// The attribute and its value by which accounts are known whose rights the server puts back by itself, so that
+    /// rights which were delegated don't reach them.
+    pub guarded: Option<(AttributeName, &'static str)>,
+    /// Attributes of the root DSE with a functional level, and what it is the level of.
+    pub levels: &'static [(&'static str, AttributeName)],
     /// The attribute that a password is written to.
     pub password_attribute: AttributeName,
     /// Result codes that say: this value, such as a member, is there already.
@@ -88,6 +95,15 @@ pub struct PrimaryGroup {
     pub of_group: AttributeName,
     /// The attribute of the member.
     pub of_member: AttributeName,
+}
+
+/// Attributes of an entry that the server computes for who asks.
+#[derive(Debug)]
+pub struct EffectiveRights {
+    /// The attributes that may be written.
+    pub attributes: AttributeName,
+    /// The object classes of which entries may be made below this one.
+    pub children: AttributeName,
 }
 
 const OPEN_LDAP: Dialect = Dialect {
@@ -108,6 +124,9 @@ const OPEN_LDAP: Dialect = Dialect {
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     primary_group: None,
+    effective_rights: None,
+    guarded: None,
+    levels: &[],
     password_attribute: AttributeName::literal("userPassword"),
     value_there: &[20],
     value_gone: &[16],
@@ -142,6 +161,16 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
         of_group: AttributeName::literal("primaryGroupToken"),
         of_member: AttributeName::literal("primaryGroupID"),
     }),
+    effective_rights: Some(EffectiveRights {
+        attributes: AttributeName::literal("allowedAttributesEffective"),
+        children: AttributeName::literal("allowedChildClassesEffective"),
+    }),
+    guarded: Some((AttributeName::literal("adminCount"), "1")),
+    levels: &[
+        ("domain", AttributeName::literal("domainFunctionality")),
+        ("forest", AttributeName::literal("forestFunctionality")),
+        ("domain controller", AttributeName::literal("domainControllerFunctionality")),
+    ],
     password_attribute: AttributeName::literal("unicodePwd"),
     // A linked attribute answers 68 and 53 where others answer 20 and 16.
     value_there: &[20, 68],
@@ -168,6 +197,9 @@ const DS_389: Dialect = Dialect {
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
     primary_group: None,
+    effective_rights: None,
+    guarded: None,
+    levels: &[],
     password_attribute: AttributeName::literal("userPassword"),
     value_there: &[20],
     value_gone: &[16],

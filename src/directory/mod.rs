@@ -34,7 +34,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-pub use dialect::{Dialect, IdForm, Kind, PrimaryGroup, UnknownKind};
+pub use dialect::{Dialect, EffectiveRights, IdForm, Kind, PrimaryGroup, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};
 pub use entry::{Change, Entry, Modification};
 pub use fault::{Fault, FaultKind};

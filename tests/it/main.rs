@@ -33,6 +33,7 @@ macro_rules! on_every_directory {
 
 mod bulk;
 mod cases;
+mod check_domain;
 mod clients;
 mod connecting;
 mod credentials;
