@@ -3,6 +3,7 @@
 mod check;
 mod exit;
 mod explain;
+pub(crate) mod keytab;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -102,14 +103,16 @@ fn load(path: &Path, as_json: bool) -> Result<Config, Exit> {
         complain(fault);
         return Err(Exit::Usage);
     }
-    Config::load(path).map_err(|mistakes| {
+    let config = Config::load(path).map_err(|mistakes| {
         if as_json {
             print(&mistakes_as_json(&mistakes).to_string());
         } else {
             complain(mistakes.render());
         }
         Exit::BadConfiguration
-    })
+    })?;
+    keytab::settle(&config)?;
+    Ok(config)
 }
 
 fn mistakes_as_json(mistakes: &Diagnostics) -> Value {

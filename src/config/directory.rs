@@ -1,15 +1,15 @@
 //! `[directory.NAME]`.
 
+mod bind;
 mod servers;
 mod tls;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::servers::Servers;
-use super::secret::secret;
 use crate::directory::{Bind, Dn, Kind, Settings, TrustAnchors};
-use crate::tables::{Key, Located, Place, TableReader};
+use crate::tables::{Findings, Key, Located, Place, TableReader};
 
 /// One LDAP directory.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct DirectoryConfig {
     pub settings: Settings,
     /// Where it begins: `{base_dn}` in mappings.
     pub base_dn: Dn,
+    /// The file with the keys by which the bridge proves to Kerberos who it is.
+    pub keytab: Option<PathBuf>,
     /// What a write is answered while it can't be reached.
     pub when_unreachable: WhenUnreachable,
     /// Where the file describes it.
@@ -38,13 +40,26 @@ pub(super) struct Named {
     pub(super) name: String,
     pub(super) kind: Option<Kind>,
     pub(super) base_dn: Option<Dn>,
+    keytab: Option<Located<PathBuf>>,
     pub(super) config: Option<DirectoryConfig>,
 }
 
 pub(super) fn directories(root: &TableReader<'_>, folder: &Path) -> Vec<Named> {
     let named = root.named_tables("directory");
     check_names(root, "directory", named.iter().map(|(key, _)| *key));
-    named.into_iter().map(|(key, reader)| directory(&key.name, reader, folder)).collect()
+    let directories: Vec<Named> = named.into_iter().map(|(key, reader)| directory(&key.name, reader, folder)).collect();
+    one_keytab(&directories, root.findings());
+    directories
+}
+
+/// Kerberos knows one keytab for each process.
+fn one_keytab(directories: &[Named], findings: &Findings) {
+    let mut keytabs = directories.iter().filter_map(|directory| directory.keytab.as_ref());
+    let Some(first) = keytabs.next() else { return };
+    for other in keytabs.filter(|other| other.value != first.value) {
+        let help = "put the keys of all accounts into one file (ktutil), and tell them apart by `principal`".to_owned();
+        findings.report(&other.spot, "two directories have different keytabs", help);
+    }
 }
 
 /// Names stand in URLs of metrics, in logs and in the environment.
@@ -73,7 +88,8 @@ fn directory(name: &str, reader: TableReader<'_>, folder: &Path) -> Named {
     let base_dn = base_dn(&reader);
     let servers = Servers::read(&reader);
     let allow_plaintext = reader.optional::<bool>("allow_plaintext").is_some_and(|it| it.value);
-    let bind = bind(&reader, folder, kind);
+    let bind = bind::bind(&reader, folder, kind);
+    let keytab = bind::keytab(&reader, folder);
     let client = tls::client(&reader, folder);
     // One that is wrong is reported already.
     let certificate = reader.node("client_certificate").is_some();
@@ -98,8 +114,14 @@ fn directory(name: &str, reader: TableReader<'_>, folder: &Path) -> Named {
     let place = reader.spot().place();
     let when_unreachable = when_unreachable.map_or(WhenUnreachable::Accept, |it| it.value);
     reader.finish();
-    let config = base_dn.clone().map(|base_dn| DirectoryConfig { settings, base_dn, when_unreachable, place });
-    Named { name: name.to_owned(), kind, base_dn, config }
+    let config = base_dn.clone().map(|base_dn| DirectoryConfig {
+        settings,
+        base_dn,
+        keytab: keytab.as_ref().map(|it| it.value.clone()),
+        when_unreachable,
+        place,
+    });
+    Named { name: name.to_owned(), kind, base_dn, keytab, config }
 }
 
 fn base_dn(reader: &TableReader<'_>) -> Option<Dn> {
@@ -112,57 +134,6 @@ fn base_dn(reader: &TableReader<'_>) -> Option<Dn> {
         reader.findings().report(&dn.spot, "`base_dn` is empty", help);
     }
     Some(dn.value)
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum BindKind {
-    Simple,
-    External,
-    Anonymous,
-}
-
-/// Who to be for the directory; `None` when that can't be told.
-fn bind(reader: &TableReader<'_>, folder: &Path, kind: Option<Kind>) -> Option<Bind> {
-    let words = [("simple", BindKind::Simple), ("external", BindKind::External), ("anonymous", BindKind::Anonymous)];
-    let given = reader.choice("bind", &words).map(|it| it.value);
-    let dn = reader.optional::<String>("bind_dn");
-    let credentials = ["bind_dn", "bind_password", "bind_password_file"];
-    let present: Vec<&str> = credentials.into_iter().filter(|key| reader.node(key).is_some()).collect();
-    if reader.node("bind").is_some() && given.is_none() {
-        return None;
-    }
-    let default = if present.is_empty() { BindKind::Anonymous } else { BindKind::Simple };
-    match given.unwrap_or(default) {
-        BindKind::Simple => {
-            let password = secret(reader, folder, "bind_password", "bind_password_file");
-            if reader.node("bind_dn").is_none() {
-                reader.missing("bind_dn", "\"cn=scim,ou=services,dc=example,dc=com\"");
-            }
-            let dn = dn.filter(|dn| is_account(dn, kind, reader))?;
-            Some(Bind::Simple { dn: dn.value, password: password? })
-        }
-        other => {
-            for key in present {
-                let spot = reader.node(key).map_or(reader.spot(), |node| &node.spot);
-                let help = format!("leave `{key}` out, or write `bind = \"simple\"`");
-                reader.findings().report(spot, format!("`{key}` is for `bind = \"simple\"` only"), help);
-            }
-            Some(if other == BindKind::External { Bind::External } else { Bind::Anonymous })
-        }
-    }
-}
-
-/// A DN; Active Directory also knows accounts by other names.
-fn is_account(text: &Located<String>, kind: Option<Kind>, reader: &TableReader<'_>) -> bool {
-    let problem = match Dn::parse(text) {
-        Ok(dn) if dn.is_root() => "`bind_dn` is empty".to_owned(),
-        Ok(_) => return true,
-        Err(_) if kind == Some(Kind::ActiveDirectory) && text.contains(['@', '\\']) => return true,
-        Err(error) => error.to_string(),
-    };
-    let help = "write the full DN of the account, like \"cn=scim,ou=services,dc=example,dc=com\"".to_owned();
-    reader.findings().report(&text.spot, problem, help);
-    false
 }
 
 fn number<T: TryFrom<u64>>(reader: &TableReader<'_>, key: &'static str, least: u64, most: u64) -> Option<T> {

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
-use crate::cli::{Exit, complain};
+use crate::cli::{Exit, complain, keytab};
 use crate::config::{Config, Listen, Log, WhenUnreachable};
 use crate::http::listener;
 use crate::http::site::Site;
@@ -37,6 +37,9 @@ pub fn run(path: &Path) -> Exit {
             return Exit::BadConfiguration;
         }
     };
+    if let Err(exit) = keytab::settle(&config) {
+        return exit;
+    }
     if let Err(fault) = telemetry::start(&config.log.level, config.log.format) {
         complain(fault);
         return Exit::BadConfiguration;

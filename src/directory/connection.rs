@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, StdStream};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
@@ -18,6 +18,7 @@ use super::dn::Dn;
 use super::explain;
 use super::fault::{Fault, FaultKind, is_elsewhere};
 use super::filter::Filter;
+use super::kerberos;
 use super::name::AttributeName;
 use super::operation::{Answer, Broken, Operation, Scope, Search};
 use super::server::{ROOT_ATTRIBUTES, ServerInfo};
@@ -82,6 +83,14 @@ impl Endpoint {
         let dialed = format!("{scheme}://{}", HostPort(shown, *port));
         Ok(Self { url, index, locator, config, start_tls, dialed })
     }
+
+    /// The name of the server, as Kerberos knows it.
+    fn host(&self) -> &str {
+        match self.url.address() {
+            Address::Tcp { host, .. } => host,
+            Address::Unix(_) => "localhost",
+        }
+    }
 }
 
 impl Connection {
@@ -136,17 +145,32 @@ impl Connection {
         let (who, bound) = match &settings.bind {
             Bind::Anonymous => return Ok(()),
             Bind::Simple { dn, password } => (dn.as_str(), ldap.simple_bind(dn, password.expose_secret()).await),
-            Bind::External => ("the daemon's own user", ldap.sasl_external_bind().await),
+            Bind::External => ("who the connection says it is", ldap.sasl_external_bind().await),
+            Bind::Gssapi { principal } => {
+                let bound = kerberos::bind(ldap, principal.clone(), endpoint.host()).await;
+                let who = principal.as_deref().unwrap_or("the account that Kerberos knows");
+                return Self::admit(
+                    endpoint,
+                    settings,
+                    who,
+                    &bound.map_err(|why| unreachable(endpoint, settings, &why))?,
+                );
+            }
         };
         let result = bound.map_err(|fault| unreachable(endpoint, settings, &self.why(&fault.into())))?;
+        Self::admit(endpoint, settings, who, &result)
+    }
+
+    /// Whether the server took the account.
+    fn admit(endpoint: &Endpoint, settings: &Settings, who: &str, result: &LdapResult) -> Result<(), Fault> {
         if result.rc == 0 {
             return Ok(());
         }
         let task = format!("directory {}: {} does not let {who} in", settings.name, endpoint.url);
-        let mut fault = Fault::refused(&task, &result, None);
+        let mut fault = Fault::refused(&task, result, None);
         if !is_elsewhere(result.rc) {
             fault.kind = FaultKind::BindFailed;
-            fault.message = format!("{task}: {}", explain::bind(&result));
+            fault.message = format!("{task}: {}", explain::bind(result));
         }
         Err(fault)
     }

@@ -17,6 +17,7 @@ mod fault;
 mod filter;
 mod handle;
 mod health;
+mod kerberos;
 mod name;
 mod operation;
 mod pool;

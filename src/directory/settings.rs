@@ -79,7 +79,7 @@ impl Settings {
                     return Err(SettingsFault::Plaintext { directory, server });
                 }
                 Bind::External if !self.vouches(way) => return Err(SettingsFault::External { directory, server }),
-                Bind::Simple { .. } | Bind::External | Bind::Anonymous => {}
+                Bind::Simple { .. } | Bind::External | Bind::Anonymous | Bind::Gssapi { .. } => {}
             }
         }
         Ok(())
@@ -177,6 +177,11 @@ pub enum Bind {
     /// Who the connection says it is (SASL EXTERNAL): the user that the daemon runs as, vouched for by the socket
     /// (`ldapi`), or the subject of the client certificate.
     External,
+    /// An account of the Kerberos realm (SASL GSSAPI).
+    Gssapi {
+        /// The account; `None`: the one that Kerberos takes by itself.
+        principal: Option<String>,
+    },
 }
 
 /// Which certificate authorities may vouch for a server.

@@ -68,6 +68,15 @@ impl Servers {
                          `allow_plaintext = true`"
                     },
                 ),
+                (Some(Bind::Gssapi { .. }), Way::Bare) if !allow_plaintext => (
+                    format!("`bind = \"gssapi\"` needs TLS, and {server} has none"),
+                    "write ldaps://, or add `start_tls = true` (with `srv`: `srv_tls`); Kerberos' own protection breaks \
+                     on large groups. `allow_plaintext = true` uses it all the same",
+                ),
+                (Some(Bind::Gssapi { .. }), Way::Local) => (
+                    format!("`bind = \"gssapi\"` can't be used with {server}"),
+                    "name the server by its host name, or write `bind = \"external\"`",
+                ),
                 (Some(Bind::External), Way::Bare) => external(&server),
                 (Some(Bind::External), Way::Protected) if !certificate => external(&server),
                 _ => continue,
