@@ -23,6 +23,8 @@ pub struct Options {
     /// Clients may show a certificate; that of `scim-bridge`, and this process over ldapi, are the bridge's account.
     /// For `OpenLDAP`.
     pub certificates: bool,
+    /// The server is the key distribution centre of its realm, too. For Active Directory.
+    pub kerberos: bool,
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     /// For `OpenLDAP`.
     pub refint_nothing: bool,

@@ -45,6 +45,8 @@ mod explain;
 mod failures;
 mod group_push;
 mod groups;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 mod harness_servers;
 mod harness_slapd;
 mod hostile;
