@@ -9,7 +9,9 @@ use crate::scim::ResourceKind;
 
 use super::snapshot::Effect;
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, snapshot, write};
+use super::{
+    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, protect, snapshot, write,
+};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ pub(super) struct Inner {
     pub mapping: Arc<Mapping>,
     pub target: Target,
     pub policy: Policy,
+    pub guard: protect::Guard,
     pub locks: order::Locks,
     pub places: membership::Places,
     pub schema: OnceLock<SchemaView>,
@@ -55,6 +58,7 @@ impl Carrier {
         let inner = Inner {
             mapping,
             target,
+            guard: protect::Guard::new(Arc::clone(&policy.protect)),
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),

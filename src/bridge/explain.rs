@@ -36,7 +36,10 @@ impl Carrier {
             Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, patch)?).await,
             Action::Delete { id } => {
                 let entry = self.entry_by_id(mapping, &id, self.all_attributes(mapping)).await?;
-                Ok(Explanation { ldif: removal(mapping, &entry), ..Explanation::default() })
+                let mut told = Explanation::default();
+                let may = self.may_remove(mapping, &entry).await;
+                told.take(may.map(|()| removal(mapping, &entry)));
+                Ok(told)
             }
         }
     }
@@ -60,6 +63,7 @@ impl Carrier {
         told: &mut Explanation,
     ) -> Result<String, Fault> {
         let mut plan = mapping.plan_create(resource, mentions, self.mode(true))?;
+        self.may_stand(&plan.dn)?;
         let mut later = MemberDelta::default();
         if let Some(members) = &mapping.members {
             let asked = MemberChange::of_resource(resource).add.len();
@@ -119,6 +123,9 @@ impl Carrier {
     ) -> Result<String, Fault> {
         let update = mapping.plan_update(entry, wish)?;
         let now = update.renamed(&entry.dn);
+        if !update.is_empty() || !members.is_empty() {
+            self.may_change(&entry.dn, &now).await?;
+        }
         if now != entry.dn {
             self.free(mapping, wish.after, &now).await?;
         }

@@ -24,7 +24,15 @@ async fn carrier(domain: &Domain, password_sync: bool, change: (&str, &str)) -> 
     let source = Source { name: "table".to_owned(), text };
     let mapping = Mapping::parse(source, &Dn::parse("DC=x,DC=test").unwrap(), &IdAttribute::from(dialect)).unwrap();
     let base_url = "https://x.test/scim".to_owned();
-    let policy = Policy { base_url, groups: true, password_sync, max_results: 100, retry_after: 7, hands_over: false };
+    let policy = Policy {
+        base_url,
+        groups: true,
+        password_sync,
+        max_results: 100,
+        retry_after: 7,
+        hands_over: false,
+        protect: Arc::default(),
+    };
     let live = Live::new(Domain::directory(&peer), &mapping, Arc::default());
     Carrier::new(Arc::new(mapping), Target::Live(live), policy, snapshot::Snapshots::default())
 }

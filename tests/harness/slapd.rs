@@ -1,6 +1,6 @@
 //! OpenLDAP's slapd, set up from nothing in a quarter of a second.
 
-use super::server::{Launch, Server, find, run};
+use super::server::{CLIENT, Launch, Server, find, run};
 use super::{Kind, Raw};
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -21,6 +21,11 @@ pub struct Options {
     /// Every write waits for the disk, as in production. Tests don't survive a power cut and need not wait.
     /// For `OpenLDAP`.
     pub fsync: bool,
+    /// Clients may show a certificate; that of `scim-bridge`, and this process over ldapi, are the bridge's account.
+    /// For `OpenLDAP`.
+    pub certificates: bool,
+    /// The server is the key distribution centre of its realm, too. For Active Directory.
+    pub kerberos: bool,
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     /// For `OpenLDAP`.
     pub refint_nothing: bool,
@@ -104,6 +109,11 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     let ((service, service_password), (admin, password)) =
         (Kind::OpenLdap.facts().service, Kind::OpenLdap.facts().admin);
     let unique = format!("overlay unique\nunique_uri ldap:///{SUFFIX}?uid?sub\n");
+    let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let authorize = format!(
+        "authz-regexp ^cn={CLIENT}$ {service}\n\
+         authz-regexp ^gidNumber={group}[+]uidNumber={user},cn=peercred,cn=external,cn=auth$ {service}\n"
+    );
     let nothing = format!("refint_nothing {admin}\n");
     let fill = |template: &str| {
         template
@@ -116,6 +126,8 @@ pub(super) fn set_up(directory: &Path, options: Options) {
             .replace("@PARTS@", if options.equality_only { "" } else { ",sub" })
             .replace("@SYNC@", if options.fsync { "" } else { "dbnosync" })
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
+            .replace("@VERIFY@", if options.certificates { "try" } else { "never" })
+            .replace("@AUTHORIZE@", if options.certificates { &authorize } else { "" })
             .replace("@NOTHING@", if options.refint_nothing { &nothing } else { "" })
     };
     let (configuration, base) = (directory.join("slapd.conf"), directory.join("base.ldif"));

@@ -27,6 +27,7 @@ impl World {
                 max_results: 100,
                 retry_after: 5,
                 hands_over: false,
+                protect: Arc::default(),
             };
             let carrier =
                 Carrier::new(Arc::clone(&mapping), Target::Shadow(shadow.clone()), policy, Snapshots::default());
