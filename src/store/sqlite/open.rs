@@ -18,8 +18,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const READERS: usize = 2;
 /// Statements that stay prepared, for each connection.
 const STATEMENTS: usize = 64;
-/// What a connection keeps of the file in memory, in KiB.
-const CACHE: i64 = 4096;
+/// What the connection that writes keeps of the file in memory, and each of those that read, in KiB.
+const WRITER_CACHE: i64 = 8192;
+const READER_CACHE: i64 = 2048;
 /// How many pages the log grows to before they are moved into the file, and the bytes that it keeps afterwards.
 const LOG_PAGES: i64 = 4000;
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
@@ -39,10 +40,10 @@ pub(super) fn open(path: &Path, create: bool) -> Result<Option<Opened>, StoreFau
         Err(error) => return Err(unmade(path, &error)),
     }
     let explained = |error: Error| explain(path, &error);
-    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explained)?;
+    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE).map_err(explained)?;
     check(path, &writer)?;
     prepare(path, &mut writer)?;
-    let reader = |_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let reader = |_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE);
     let readers = (0..READERS).map(reader).collect::<Result<_, _>>().map_err(explained)?;
     Ok(Some(Opened { writer, readers }))
 }
@@ -85,11 +86,11 @@ fn unmade(path: &Path, error: &io::Error) -> StoreFault {
     StoreFault::new(kind, format!("can't open the store {}: {error}; {help}", path.display()))
 }
 
-fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, access: OpenFlags, cache: i64) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "cache_size", -cache)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
