@@ -129,7 +129,7 @@ pub(in crate::bridge) async fn sweep(
 }
 
 /// What is known of the schema counts from the next job on, so it is read before any entry.
-async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
+pub(super) async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
     // Without the schema comparisons go without regard to case.
     let Ok(schema) = directory.schema().await else { return Ok(()) };
     let names: Vec<AttributeName> = shape.parts().flat_map(|part| shape.attributes_to_read(part)).collect();
