@@ -4,9 +4,10 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::directory::{Dialect, Dn, FaultKind, SchemaView};
-use crate::mapping::{Mapping, ResourceMapping, WriteMode};
+use crate::mapping::{Delete, Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
+use super::snapshot::Effect;
 use super::target::Target;
 use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, snapshot, write};
 
@@ -67,9 +68,17 @@ impl Carrier {
     /// Carries `intent` out. `earlier` is what is known of it from before.
     pub async fn apply(&self, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
+        let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
         let outcome = self.carry(mapping, intent, earlier).await;
-        // Also after a fault: a write whose outcome is unknown may have been carried out.
-        self.inner.snapshots.written(mapping.kind);
+        let effect = match &outcome {
+            Ok(Receipt::Created(resource)) => Effect::of_new(mapping.kind, resource),
+            Ok(Receipt::Updated(_) | Receipt::Changed) => Effect::Changed,
+            Ok(Receipt::Deleted) if mapping.delete == Delete::Disable => Effect::Changed,
+            Ok(Receipt::Deleted) => Effect::of_gone(mapping.kind, goes.as_deref()),
+            // A write whose outcome is unknown may have been carried out.
+            Err(_) => Effect::Unknown,
+        };
+        self.inner.snapshots.written(mapping.kind, effect);
         outcome
     }
 

@@ -161,6 +161,7 @@ fn compact(mut ids: Vec<Id>) -> Arc<Vec<Id>> {
 
 /// What the list answers, apart from the page and from what is shown of each resource.
 fn question(parts: &[Part<'_>]) -> Question {
+    let plain = parts.iter().all(|Part { query, .. }| query.filter.is_none() && query.sort_by.is_none());
     let mut text = String::new();
     for Part { query, .. } in parts {
         for clause in [query.filter.as_ref().map(ToString::to_string), query.sort_by.as_ref().map(ToString::to_string)]
@@ -170,5 +171,5 @@ fn question(parts: &[Part<'_>]) -> Question {
         }
         text.push_str(if query.sort_order == crate::scim::SortOrder::Ascending { "up\n" } else { "down\n" });
     }
-    Question { kinds: parts.iter().map(|part| part.kind).collect(), text }
+    Question { kinds: parts.iter().map(|part| part.kind).collect(), text, plain }
 }

@@ -11,10 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::directory::{self, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
-use crate::mapping::{MemberChange, MemberDelta, Members, Referenced, ResourceMapping};
+use crate::mapping::{MemberChange, MemberDelta, Members, ResourceMapping};
 use crate::scim::{self, FaultKind, ResourceKind};
 
-use super::references::{AT_ONCE, SIDE_BY_SIDE};
+use super::references::SIDE_BY_SIDE;
 use super::{Carrier, Fault};
 
 /// Values in one modify: servers limit the size of a request.
@@ -105,56 +105,6 @@ impl Carrier {
         }
         delta.remove = change.remove.iter().filter_map(|id| values.remove(id)).collect();
         Ok(delta)
-    }
-
-    /// The members of a group as the JSON array of an answer. Values that lead nowhere are left out.
-    pub(super) async fn members_text(&self, members: &Members, values: &[Vec<u8>]) -> Result<String, Fault> {
-        let pieces: Vec<String> = stream::iter(values.chunks(AT_ONCE))
-            .map(|values| self.members_piece(members, values))
-            .buffered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
-        let mut text = String::with_capacity(pieces.iter().map(|piece| piece.len() + 1).sum::<usize>() + 2);
-        text.push('[');
-        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-            if text.len() > 1 {
-                text.push(',');
-            }
-            text.push_str(piece);
-        }
-        text.push(']');
-        Ok(text)
-    }
-
-    async fn members_piece(&self, members: &Members, values: &[Vec<u8>]) -> Result<String, Fault> {
-        let mut piece = String::new();
-        let mut write = |member: &Referenced| {
-            if !piece.is_empty() {
-                piece.push(',');
-            }
-            member.write_member(&mut piece);
-        };
-        if members.name_attribute().is_some() {
-            self.named_members(members, values).await?.iter().for_each(&mut write);
-            return Ok(piece);
-        }
-        let parse = |value: &Vec<u8>| Dn::parse(std::str::from_utf8(value).ok()?).ok();
-        let dns: Vec<Dn> = values.iter().filter_map(parse).collect();
-        let known = self.look_at(dns.clone(), &[ResourceKind::User, ResourceKind::Group]).await?;
-        dns.iter().filter_map(|dn| known.at(dn)).for_each(write);
-        Ok(piece)
-    }
-
-    async fn named_members(&self, members: &Members, values: &[Vec<u8>]) -> Result<Vec<Referenced>, Fault> {
-        let (Some(name), Ok(mapping)) = (members.name_attribute(), self.mapping(ResourceKind::User)) else {
-            return Ok(Vec::new());
-        };
-        let names = mapping.display_attributes();
-        let mut attributes = names.clone();
-        attributes.push(mapping.id.attribute.clone());
-        let filter = Filter::Or(values.iter().map(|value| Filter::Equal(name.clone(), value.clone())).collect());
-        let found = self.find(mapping, filter, attributes).await?;
-        Ok(found.into_iter().filter_map(|entry| Some(self.referenced(mapping, &names, entry)?.1)).collect())
     }
 
     /// Changes the members of the group with this id and nothing else, without reading them.
@@ -309,7 +259,7 @@ impl Carrier {
                 let has = self.has_member(members, dn, &value).await?;
                 Ok::<_, directory::Fault>((has == held).then_some(value))
             })
-            .buffered(SIDE_BY_SIDE * 4)
+            .buffered(SIDE_BY_SIDE * 2)
             .try_collect()
             .await?;
         Ok(sifted.into_iter().flatten().collect())

@@ -11,6 +11,7 @@ mod explain;
 mod fault;
 mod list;
 mod matching;
+mod members;
 mod membership;
 mod order;
 mod outage;

@@ -4,6 +4,7 @@ use crate::directory::{self, AttributeName, Dn, Entry, Filter, Scope, Search};
 use crate::mapping::{Delete, GroupsOf, NoId, Pointer, Reading, ResourceMapping};
 use crate::scim::{AttributePath, Projection, Resource, ResourceKind};
 
+use super::members::Held;
 use super::references::Known;
 use super::{Carrier, Fault};
 
@@ -13,14 +14,22 @@ pub(super) struct Found {
     /// The resource, references open.
     pub reading: Reading,
     /// What the entry holds as members, if it was asked.
-    pub members: Option<Vec<Vec<u8>>>,
+    pub members: Option<Held>,
 }
 
 impl Carrier {
     /// The resource with this id.
     pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
         let mapping = self.mapping(kind)?;
-        let entry = self.entry_by_id(mapping, id, mapping.attributes(self.dialect(), projection)).await?;
+        let attributes = mapping.attributes(self.dialect(), projection);
+        if let Some(members) = mapping.members.as_ref().filter(|_| shows_members(projection))
+            && let Some((entry, followed)) = self.group_by_id(mapping, members, id, &attributes).await?
+        {
+            let members = Some(Held::Followed(followed));
+            let found = Found { reading: mapping.read(&entry, self.dialect())?, members };
+            return self.finish_found(mapping, found).await;
+        }
+        let entry = self.entry_by_id(mapping, id, attributes).await?;
         self.finish(mapping, entry, shows_members(projection)).await
     }
 
@@ -72,7 +81,10 @@ impl Carrier {
         entry: Entry,
         members: bool,
     ) -> Result<Resource, Fault> {
-        let found = self.read(mapping, entry, members)?;
+        self.finish_found(mapping, self.read(mapping, entry, members)?).await
+    }
+
+    async fn finish_found(&self, mapping: &ResourceMapping, found: Found) -> Result<Resource, Fault> {
         let known = self.known(mapping, std::slice::from_ref(&found)).await?;
         self.complete(mapping, found, &known).await
     }
@@ -94,7 +106,7 @@ impl Carrier {
     /// What one entry alone tells; of a group also its `members`, if they were asked for.
     pub(super) fn read(&self, mapping: &ResourceMapping, mut entry: Entry, members: bool) -> Result<Found, NoId> {
         let members = mapping.members.as_ref().filter(|_| members);
-        let members = members.map(|members| members.take_values(&mut entry));
+        let members = members.map(|members| Held::Values(members.take_values(&mut entry)));
         Ok(Found { reading: mapping.read(&entry, self.dialect())?, members })
     }
 
@@ -116,7 +128,7 @@ impl Carrier {
     async fn complete(&self, mapping: &ResourceMapping, mut found: Found, known: &Known) -> Result<Resource, Fault> {
         found.reading.pointers.extend(known.groups_of(&found.reading.dn).iter().cloned().map(Pointer::group));
         let members = match (&mapping.members, found.members) {
-            (Some(members), Some(values)) => Some(self.members_text(members, &values).await?),
+            (Some(members), Some(held)) => Some(self.members_text(members, &held).await?),
             _ => None,
         };
         let location = self.location(mapping.kind, &found.reading.id);

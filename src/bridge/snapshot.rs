@@ -3,6 +3,7 @@
 //!
 //! Only ids are kept, and only in memory. A client that comes back too late is told so, and begins again.
 
+mod effect;
 mod id;
 
 #[cfg(test)]
@@ -17,7 +18,9 @@ use uuid::Uuid;
 
 use super::Fault;
 use crate::scim::{self, FaultKind, ResourceKind};
+use effect::Recent;
 
+pub(super) use effect::Effect;
 pub(super) use id::Id;
 
 /// How long a cursor is good for after the page that named it.
@@ -52,8 +55,8 @@ struct Store {
     /// In the order of their last use, the longest ago first.
     kept: Vec<Snapshot>,
     bytes: usize,
-    /// How many writes there have been, for each kind.
-    writes: [u64; 2],
+    /// The last writes of each kind.
+    writes: [Recent; 2],
     /// Whether somebody looks after lists that are too old.
     tended: bool,
 }
@@ -62,6 +65,8 @@ struct Snapshot {
     purpose: Purpose,
     question: Question,
     ids: Arc<Vec<Id>>,
+    /// The writes that it knows of.
+    mark: Mark,
     bytes: usize,
     made: Instant,
     used: Instant,
@@ -82,9 +87,11 @@ pub(super) struct Question {
     pub kinds: Vec<ResourceKind>,
     /// Filter and order, in one text that is the same for the same question.
     pub text: String,
+    /// Without filter, in the order of ids.
+    pub plain: bool,
 }
 
-/// How often the kinds of a question had been written to when its answer was begun.
+/// How often each kind had been written to at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark([u64; 2]);
 
@@ -123,23 +130,23 @@ impl Cursor {
 impl Snapshots {
     /// Before the directory is asked: what [`Self::keep_for_index`] needs to know later.
     pub fn mark(&self) -> Mark {
-        Mark(self.lock().writes)
+        self.lock().mark()
     }
 
-    /// Keeps a list for pages by number, unless its kinds were written to since `mark`.
+    /// Keeps a list for pages by number that was begun at `mark`.
     pub fn keep_for_index(&self, mark: Mark, question: Question, ids: Arc<Vec<Id>>) {
         let mut store = self.lock();
-        if question.kinds.iter().any(|kind| writes(&store.writes, *kind) != writes(&mark.0, *kind)) {
-            return;
-        }
         store.kept_drop(|kept| kept.purpose == Purpose::Index && kept.question == question);
-        store.keep(Purpose::Index, question, ids, Instant::now());
+        store.keep(Purpose::Index, question, ids, mark, Instant::now());
         self.tend(store);
     }
 
-    /// The list that `question` was answered with a moment ago.
+    /// The list that `question` was answered with a moment ago, with what was written through the bridge since.
     pub fn recall(&self, question: &Question) -> Option<Arc<Vec<Id>>> {
-        self.lock().find(|kept| kept.purpose == Purpose::Index && kept.question == *question, Instant::now())
+        let is_it = |kept: &Snapshot| kept.purpose == Purpose::Index && kept.question == *question;
+        let mut store = self.lock();
+        store.catch_up(is_it);
+        store.find(is_it, Instant::now())
     }
 
     /// Forgets a list that turned out to be out of date.
@@ -151,7 +158,8 @@ impl Snapshots {
     pub fn keep_for_cursor(&self, question: Question, ids: Arc<Vec<Id>>) -> Result<Cursor, Fault> {
         let list = Uuid::new_v4();
         let mut store = self.lock();
-        if !store.keep(Purpose::Cursor(list), question, ids, Instant::now()) {
+        let mark = store.mark();
+        if !store.keep(Purpose::Cursor(list), question, ids, mark, Instant::now()) {
             let detail =
                 "More resources match than the server keeps for cursors. Narrow the filter, or page by startIndex.";
             return Err(Fault::Request(scim::Fault::new(FaultKind::TooMany, detail)));
@@ -178,12 +186,11 @@ impl Snapshots {
     }
 
     /// Notes that something of this kind was written: a page by number shows it from now on.
-    pub fn written(&self, kind: ResourceKind) {
+    pub fn written(&self, kind: ResourceKind, effect: Effect) {
         let mut store = self.lock();
-        if let Some(count) = store.writes.get_mut(place(kind)) {
-            *count += 1;
+        if let Some(recent) = store.writes.get_mut(place(kind)) {
+            recent.note(effect);
         }
-        store.kept_drop(|kept| kept.purpose == Purpose::Index && kept.question.kinds.contains(&kind));
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -215,8 +222,8 @@ async fn tidy(store: Weak<Mutex<Store>>) {
 impl Store {
     /// Keeps a list, and throws away what was not used for the longest time where there is no room. False: the list
     /// alone is too large.
-    fn keep(&mut self, purpose: Purpose, question: Question, ids: Arc<Vec<Id>>, now: Instant) -> bool {
-        let bytes = size_of::<Snapshot>() + question.text.len() + ids.iter().map(Id::bytes).sum::<usize>();
+    fn keep(&mut self, purpose: Purpose, question: Question, ids: Arc<Vec<Id>>, mark: Mark, now: Instant) -> bool {
+        let bytes = bytes(&question, &ids);
         if bytes > MOST_BYTES {
             return false;
         }
@@ -226,8 +233,37 @@ impl Store {
             self.bytes -= oldest.bytes;
         }
         self.bytes += bytes;
-        self.kept.push(Snapshot { purpose, question, ids, bytes, made: now, used: now });
+        self.kept.push(Snapshot { purpose, question, ids, mark, bytes, made: now, used: now });
         true
+    }
+
+    fn mark(&self) -> Mark {
+        Mark(self.writes.each_ref().map(|recent| recent.count))
+    }
+
+    /// Brings a list to what it is after the last write, or drops it where nobody can say what that is.
+    fn catch_up(&mut self, is_it: impl Fn(&Snapshot) -> bool) {
+        let (mark, writes) = (self.mark(), &self.writes);
+        self.kept.retain_mut(|kept| {
+            if !is_it(kept) || kept.mark == mark {
+                return true;
+            }
+            let known = kept.question.kinds.iter().map(|kind| {
+                let (recent, seen) = (writes.get(place(*kind))?, kept.mark.0.get(place(*kind))?);
+                recent.since(*seen)
+            });
+            let Some(new) = known.collect::<Option<Vec<_>>>() else { return false };
+            let mut new = new.into_iter().flatten().peekable();
+            if new.peek().is_some() {
+                if !effect::follow(Arc::make_mut(&mut kept.ids), new, kept.question.plain) {
+                    return false;
+                }
+                kept.bytes = bytes(&kept.question, &kept.ids);
+            }
+            kept.mark = mark;
+            true
+        });
+        self.bytes = self.kept.iter().map(|kept| kept.bytes).sum();
     }
 
     fn find(&mut self, is_it: impl Fn(&Snapshot) -> bool, now: Instant) -> Option<Arc<Vec<Id>>> {
@@ -267,8 +303,9 @@ const fn place(kind: ResourceKind) -> usize {
     }
 }
 
-fn writes(counts: &[u64; 2], kind: ResourceKind) -> Option<u64> {
-    counts.get(place(kind)).copied()
+/// The memory that a list takes.
+fn bytes(question: &Question, ids: &[Id]) -> usize {
+    size_of::<Snapshot>() + question.text.len() + ids.iter().map(Id::bytes).sum::<usize>()
 }
 
 fn invalid(detail: &str) -> Fault {

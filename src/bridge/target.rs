@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Password, PasswordWay, Rdn,
-    SchemaView, Search, ServerInfo,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Follow, Followed, Modification, ModifyOptions, Password,
+    PasswordWay, Rdn, SchemaView, Search, ServerInfo,
 };
 use crate::mapping::{IdAttribute, Mapping};
 
@@ -73,6 +73,25 @@ impl Target {
         match self {
             Self::Live(live) => live.search(search).await,
             Self::Shadow(shadow) => shadow.search(search),
+        }
+    }
+
+    /// Few entries, with what is behind the names in one of their attributes; `None` where that can't be asked for.
+    pub async fn search_and_follow(
+        &self,
+        search: &Search,
+        follow: &Follow,
+    ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
+        match self {
+            Self::Live(live) => live.search_and_follow(search, follow).await,
+            Self::Shadow(_) => Ok(None),
+        }
+    }
+
+    /// Gives an entry that was found behind a name the id that was given out for it.
+    pub fn outward(&self, entry: &mut Entry) {
+        if let Self::Live(live) = self {
+            live.aliases.outward(std::slice::from_mut(entry), &live.ids);
         }
     }
 
@@ -160,6 +179,20 @@ impl Live {
         };
         self.aliases.outward(&mut entries, &self.ids);
         Ok(entries)
+    }
+
+    async fn search_and_follow(
+        &self,
+        search: &Search,
+        follow: &Follow,
+    ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
+        let filter = self.aliases.inward(&search.filter, &self.ids).into_owned();
+        let found = self.directory.search_and_follow(&Search { filter, ..search.clone() }, follow).await?;
+        let outward = |(mut entry, followed)| {
+            self.aliases.outward(std::slice::from_mut(&mut entry), &self.ids);
+            (entry, followed)
+        };
+        Ok(found.map(|found| found.into_iter().map(outward).collect()))
     }
 
     async fn scan(

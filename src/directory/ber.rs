@@ -20,7 +20,8 @@ pub(super) fn sequence_of_octets<'a>(items: impl Iterator<Item = &'a [u8]>) -> V
     out
 }
 
-fn push(tag: u8, content: &[u8], out: &mut Vec<u8>) {
+/// Writes one element.
+pub(super) fn push(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     out.push(tag);
     let bytes = content.len().to_be_bytes();
     let significant =

@@ -29,6 +29,9 @@ use super::url::{Address, HostPort, ServerUrl};
 /// How many operations share a connection at a time.
 pub(super) const IN_FLIGHT: usize = 32;
 
+/// After an answer of more bytes than this, a connection is replaced.
+const LARGE: usize = 4 << 20;
+
 /// How long a connection that is no longer needed may take to say so to the server.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -165,7 +168,9 @@ impl Connection {
             Err(_) => Err(Broken::TimedOut),
         };
         self.touch();
-        if matches!(outcome, Err(Broken::NotSent | Broken::Lost | Broken::TimedOut | Broken::Garbled)) {
+        // The buffer keeps the size of the largest answer for as long as the connection lives.
+        let outgrown = outcome.as_ref().is_ok_and(|answer| answer.followed_bytes() > LARGE);
+        if outgrown || matches!(outcome, Err(Broken::NotSent | Broken::Lost | Broken::TimedOut | Broken::Garbled)) {
             self.suspect.store(true, Ordering::Relaxed);
         }
         outcome
@@ -257,7 +262,7 @@ fn root_search(attributes: Vec<AttributeName>) -> Search {
 /// `search` as an operation that the server gives up after `limit`.
 pub(super) fn search(search: &Search, limit: Duration) -> Operation<'_> {
     let seconds = i32::try_from(limit.as_secs().max(1)).unwrap_or(i32::MAX);
-    Operation::Search { search, filter: search.filter.to_string(), seconds, page: None }
+    Operation::Search { search, filter: search.filter.to_string(), seconds, page: None, follow: None }
 }
 
 fn unreachable(endpoint: &Endpoint, settings: &Settings, why: &str) -> Fault {

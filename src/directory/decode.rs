@@ -50,18 +50,25 @@ pub(super) fn post_read(result: &LdapResult, wanted: &[AttributeName]) -> Option
     let mut attributes = Reader(parts.take(&[ber::SEQUENCE])?);
     let mut decoded = Vec::with_capacity(wanted.len());
     while !attributes.is_done() {
-        let mut attribute = Reader(attributes.take(&[ber::SEQUENCE])?);
-        let name = attribute.take(&[ber::OCTETS])?;
-        let mut list = Reader(attribute.take(&[ber::SET])?);
-        let mut values = Vec::new();
-        while !list.is_done() {
-            values.push(list.take(&[ber::OCTETS])?.to_vec());
-        }
-        if let Some(name) = spelled(name, wanted) {
-            decoded.push((name, values));
-        }
+        decoded.extend(attribute(&mut attributes, wanted)?);
     }
     Some(Entry::from_wire(Dn::parse(dn).ok()?, decoded))
+}
+
+/// The next attribute of a list, where it can be one of an entry; none when it is malformed.
+#[expect(clippy::option_option, reason = "malformed is not the same as of no use")]
+pub(super) fn attribute(
+    list: &mut Reader<'_>,
+    wanted: &[AttributeName],
+) -> Option<Option<(AttributeName, Vec<Vec<u8>>)>> {
+    let mut attribute = Reader(list.take(&[ber::SEQUENCE])?);
+    let name = attribute.take(&[ber::OCTETS])?;
+    let mut set = Reader(attribute.take(&[ber::SET])?);
+    let mut values = Vec::new();
+    while !set.is_done() {
+        values.push(set.take(&[ber::OCTETS])?.to_vec());
+    }
+    Some(spelled(name, wanted).map(|name| (name, values)))
 }
 
 /// The value of the control that asks for `attributes` after a write.

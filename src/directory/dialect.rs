@@ -57,6 +57,9 @@ pub struct Dialect {
     pub assertion: bool,
     /// The post-read control (RFC 4527) is to be expected; whether a server has it is read from its root DSE.
     pub post_read: bool,
+    /// The dereference control is to be expected, and answers for large groups in a fraction of the time that
+    /// searches by name take; whether a server has it is read from its root DSE.
+    pub dereference: bool,
     /// `groupOfNames`, or what stands for it, may be without any member.
     pub empty_groups: bool,
     /// Long lists of values come in pieces, as `member;range=0-1499`.
@@ -101,6 +104,7 @@ const OPEN_LDAP: Dialect = Dialect {
     permissive_modify: true,
     assertion: true,
     post_read: true,
+    dereference: true,
     empty_groups: false,
     ranged_values: false,
     matches_every_string: false,
@@ -130,6 +134,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     permissive_modify: true,
     assertion: false,
     post_read: false,
+    dereference: false,
     empty_groups: true,
     ranged_values: true,
     matches_every_string: true,
@@ -177,6 +182,7 @@ const DS_389: Dialect = Dialect {
     permissive_modify: false,
     assertion: false,
     post_read: true,
+    dereference: true,
     empty_groups: true,
     ranged_values: false,
     matches_every_string: false,

@@ -8,6 +8,7 @@ mod tests;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
+use super::entry::Entry;
 use super::name::{AttributeName, is_object_identifier};
 
 const OBJECT_CLASS: AttributeName = AttributeName::literal("objectClass");
@@ -90,6 +91,33 @@ impl Filter {
             Self::Or(parts) => parts.iter().all(Self::is_never),
             Self::Not(inner) => **inner == Self::any(),
             _ => false,
+        }
+    }
+
+    /// Whether it certainly holds for an entry with these attributes, by whatever rules the server matches: the very
+    /// bytes are equal by any rule. Not to be sure says nothing.
+    #[must_use]
+    pub fn surely_holds(&self, entry: &Entry) -> bool {
+        match self {
+            Self::And(parts) => parts.iter().all(|part| part.surely_holds(entry)),
+            Self::Or(parts) => parts.iter().any(|part| part.surely_holds(entry)),
+            Self::Equal(attribute, value) if *attribute == OBJECT_CLASS => {
+                entry.values(attribute).iter().any(|class| class.eq_ignore_ascii_case(value))
+            }
+            Self::Equal(attribute, value) => entry.values(attribute).contains(value),
+            Self::Present(attribute) => entry.has(attribute),
+            _ => false,
+        }
+    }
+
+    /// The attributes that [`surely_holds`](Self::surely_holds) looks at.
+    pub fn simple_attributes(&self, names: &mut Vec<AttributeName>) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.simple_attributes(names)),
+            Self::Equal(attribute, _) | Self::Present(attribute) if !names.contains(attribute) => {
+                names.push(attribute.clone());
+            }
+            _ => {}
         }
     }
 

@@ -10,6 +10,7 @@ use super::dn::{Dn, Rdn};
 use super::entry::{Change, Entry, Modification};
 use super::fault::{Fault, FaultKind, is_elsewhere};
 use super::filter::Filter;
+use super::follow::{Follow, Followed};
 use super::health::Health;
 use super::name::AttributeName;
 use super::operation::{Answer, Broken, ModifyOptions, Operation, Scope, Search};
@@ -52,6 +53,31 @@ impl Directory {
             return Ok(answer.entries);
         }
         ranges::complete(self, search, answer.entries).await
+    }
+
+    /// Finds a few entries and, with each, what is behind the names in one of its attributes. That attribute itself is
+    /// not read. `None`: the server can't do it.
+    pub async fn search_and_follow(
+        &self,
+        search: &Search,
+        follow: &Follow,
+    ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
+        if !self.dialect().dereference || !self.pool.connection(false).await?.server.has_dereference() {
+            return Ok(None);
+        }
+        let mut operation = connection::search(search, self.limit());
+        if let Operation::Search { follow: asked, .. } = &mut operation {
+            *asked = Some(follow);
+        }
+        let answer = match self.converse(&operation).await {
+            Ok(answer) => answer,
+            // OpenLDAP refuses to follow what is not a plain name, such as uniqueMember.
+            Err(fault) if !fault.is_transient() => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        // An entry without any name comes without an answer to the control, as does one where it was overlooked.
+        let found = answer.entries.into_iter().zip(answer.followed);
+        Ok(found.map(|(entry, followed)| followed.map(|followed| (entry, followed))).collect())
     }
 
     /// Goes through any number of entries, page by page (RFC 2696), over a connection of its own. `each` may end it.

@@ -14,6 +14,7 @@ use super::dn::{Dn, Rdn};
 use super::entry::{Change, Entry, Modification};
 use super::fault::{Fault, FaultKind};
 use super::filter::Filter;
+use super::follow::{Follow, Followed};
 use super::name::AttributeName;
 use super::password::Password;
 use super::server::{PERMISSIVE_MODIFY, ServerInfo};
@@ -57,7 +58,7 @@ pub struct ModifyOptions {
 
 /// One request to a directory.
 pub(super) enum Operation<'a> {
-    Search { search: &'a Search, filter: String, seconds: i32, page: Option<PagedResults> },
+    Search { search: &'a Search, filter: String, seconds: i32, page: Option<PagedResults>, follow: Option<&'a Follow> },
     Add { dn: &'a Dn, attributes: &'a [(AttributeName, Vec<Vec<u8>>)], read_back: &'a [AttributeName] },
     Modify { dn: &'a Dn, modifications: &'a [Modification], options: &'a ModifyOptions, permissive: bool },
     Rename { dn: &'a Dn, new_rdn: &'a Rdn, new_parent: Option<&'a Dn>, read_back: &'a [AttributeName] },
@@ -70,6 +71,15 @@ pub(super) struct Answer {
     pub result: LdapResult,
     /// The entries found; or, after a write, the entry as it is now.
     pub entries: Vec<Entry>,
+    /// What came with each of the entries found, when it was asked for.
+    pub followed: Vec<Option<Followed>>,
+}
+
+impl Answer {
+    /// The size of what names were followed to.
+    pub(super) fn followed_bytes(&self) -> usize {
+        self.followed.iter().flatten().map(Followed::bytes).sum()
+    }
 }
 
 /// Why there is no answer.
@@ -197,9 +207,11 @@ impl Operation<'_> {
 
     /// Sends the request and waits for the answer, for as long as it takes.
     pub(super) async fn send(&self, mut ldap: Ldap, server: &ServerInfo) -> Result<Answer, Broken> {
-        if let Self::Search { search, filter, seconds, page } = self {
-            if let Some(page) = page {
-                ldap.with_controls(page.clone());
+        if let Self::Search { search, filter, seconds, page, follow } = self {
+            let controls = page.clone().map(RawControl::from).into_iter();
+            let controls: Vec<RawControl> = controls.chain(follow.map(Follow::to_control)).collect();
+            if !controls.is_empty() {
+                ldap.with_controls(controls);
             }
             return send_search(&mut ldap, search, filter, *seconds).await;
         }
@@ -209,7 +221,7 @@ impl Operation<'_> {
         }
         let result = self.send_write(&mut ldap).await?;
         let entries = decode::post_read(&result, self.read_back()).into_iter().collect();
-        Ok(Answer { result, entries })
+        Ok(Answer { result, entries, followed: Vec::new() })
     }
 
     async fn send_write(&self, ldap: &mut Ldap) -> Result<LdapResult, LdapError> {
@@ -293,15 +305,16 @@ async fn send_search(ldap: &mut Ldap, search: &Search, filter: &str, seconds: i3
     let wanted = search.attributes.as_slice();
     let stream = ldap.streaming_search(search.base.as_str(), scope, filter, wanted).await?;
     let mut running = Running { stream, over: false };
-    let mut entries = Vec::new();
+    let (mut entries, mut followed) = (Vec::new(), Vec::new());
     while let Some(item) = running.stream.next().await? {
         // Active Directory points at its other partitions from the root of a domain; they are not asked.
         if !item.is_ref() && !item.is_intermediate() {
             entries.push(decode::entry(item.0, wanted).ok_or(Broken::Garbled)?);
+            followed.push(Followed::take_from(item.1));
         }
     }
     running.over = true;
-    Ok(Answer { result: running.stream.finish().await, entries })
+    Ok(Answer { result: running.stream.finish().await, entries, followed })
 }
 
 /// A search under way: when nobody waits for it any longer, the server is told so.

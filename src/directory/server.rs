@@ -10,6 +10,8 @@ pub const POST_READ: &str = "1.3.6.1.1.13.2";
 pub const ASSERTION: &str = "1.3.6.1.1.12";
 /// OID of the paged results control (RFC 2696).
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+/// OID of the dereference control (draft-masarati-ldap-deref).
+pub const DEREFERENCE: &str = "1.3.6.1.4.1.4203.666.5.16";
 /// OID of Active Directory's permissive modify control.
 pub const PERMISSIVE_MODIFY: &str = "1.2.840.113556.1.4.1413";
 
@@ -81,6 +83,12 @@ impl ServerInfo {
     #[must_use]
     pub const fn has_paged_results(&self) -> bool {
         self.paged_results
+    }
+
+    /// Whether a search can return the entries that another entry names.
+    #[must_use]
+    pub fn has_dereference(&self) -> bool {
+        self.supports_control(DEREFERENCE)
     }
 
     pub(super) fn from_root(root: &Entry) -> Self {

@@ -7,6 +7,7 @@
 //! | variable | does |
 //! |---|---|
 //! | `BENCH_ROUNDS` | that many rounds, instead of five |
+//! | `BENCH_PART` | `users`: single users alone; `large`: large groups and long lists alone; both without |
 //! | `BENCH_QUICK=1` | one small round, to see whether the bench itself works; its numbers mean nothing |
 
 mod bridge;
@@ -14,6 +15,7 @@ mod contest;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod http;
+mod large;
 mod page;
 mod people;
 mod processes;
@@ -24,6 +26,7 @@ mod stage;
 mod table;
 mod workload;
 
+use page::Part;
 use report::{Play, Report};
 use round::{Extent, Round};
 use stage::Stage;
@@ -39,6 +42,7 @@ const CONCURRENCIES: [usize; 3] = [1, 8, 32];
 struct Plan {
     quick: bool,
     rounds: usize,
+    parts: Vec<Part>,
 }
 
 impl Plan {
@@ -56,7 +60,13 @@ impl Plan {
             }
             number => number.parse().map_err(|_| format!("BENCH_ROUNDS={number:?} is no number"))?,
         };
-        Ok(Self { quick, rounds })
+        let parts = match variable("BENCH_PART").as_str() {
+            "" => vec![Part::Users, Part::Large],
+            "users" => vec![Part::Users],
+            "large" => vec![Part::Large],
+            other => return Err(format!("BENCH_PART={other:?} is neither users nor large").into()),
+        };
+        Ok(Self { quick, rounds, parts })
     }
 
     /// Enough to see a difference of a few percent, in a few minutes for everything.
@@ -86,21 +96,33 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> Outcome<()> {
-    let (plan, began) = (Plan::from_environment()?, Instant::now());
-    let (mut report, mut server) = (Report::default(), String::new());
+    let plan = Plan::from_environment()?;
+    let mut texts = Vec::new();
+    for part in &plan.parts {
+        let (server, text) = match part {
+            Part::Users => users(&plan).await?,
+            Part::Large => large::run(plan.rounds, plan.quick).await?,
+        };
+        let text = format!("{} Medians of {} rounds.\n\n{text}", page::machine(&server), plan.rounds);
+        println!("{text}");
+        texts.push((*part, text));
+    }
+    publish(&plan, &texts)
+}
+
+/// Single users: what the server calls itself, and what was measured.
+async fn users(plan: &Plan) -> Outcome<(String, String)> {
+    let (mut report, mut server, began) = (Report::default(), String::new(), Instant::now());
     for round in 1..=plan.rounds {
         for fsync in [false, true] {
             eprint!("round {round} of {}, fsync {}:", plan.rounds, if fsync { "on" } else { "off" });
             let stage = Stage::set(fsync).await?;
-            report.plays.push(play(&plan, &stage, fsync).await?);
+            report.plays.push(play(plan, &stage, fsync).await?);
             server = stage.server();
             eprintln!(" {:.0} s", began.elapsed().as_secs_f64());
         }
     }
-    let text = report.to_markdown(&CONCURRENCIES);
-    let text = format!("{} Medians of {} rounds.\n\n{text}", page::machine(&server), plan.rounds);
-    println!("{text}");
-    publish(&plan, &text)
+    Ok((server, report.to_markdown(&CONCURRENCIES)))
 }
 
 /// All concurrencies, after a small round that nobody counts.
@@ -119,10 +141,10 @@ async fn play(plan: &Plan, stage: &Stage, fsync: bool) -> Outcome<Play> {
     Ok(Play { fsync, measurements, idle_memory, peak_memory })
 }
 
-fn publish(plan: &Plan, text: &str) -> Outcome<()> {
+fn publish(plan: &Plan, texts: &[(Part, String)]) -> Outcome<()> {
     if plan.quick || cfg!(debug_assertions) {
         println!("This was a trial of the bench itself: the numbers mean nothing, and docs/performance.md stays.");
-        return page::fill(text, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("performance.md"));
+        return page::fill(texts, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("performance.md"));
     }
-    page::fill(text, &page::page())
+    page::fill(texts, &page::page())
 }

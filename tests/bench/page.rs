@@ -1,19 +1,41 @@
-//! Where the numbers go: the page `docs/performance.md`, between two markers. The prose around them is written by hand.
+//! Where the numbers go: the page `docs/performance.md`, each part between two markers. The prose around them is written
+//! by hand.
 
 use crate::workload::Outcome;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const BEGIN: &str = "<!-- measured by `make bench`: begin -->";
-const END: &str = "<!-- measured by `make bench`: end -->";
+/// What is measured, and stands between markers of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Single users.
+    Users,
+    /// Large groups and long lists.
+    Large,
+}
 
-/// Puts `text` between the markers of the page and writes it to `to`.
-pub fn fill(text: &str, to: &Path) -> Outcome<()> {
-    let page = fs::read_to_string(page())?;
-    let missing = "docs/performance.md has lost its markers";
-    let (before, rest) = page.split_once(BEGIN).ok_or(missing)?;
-    let (_, after) = rest.split_once(END).ok_or(missing)?;
-    fs::write(to, format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", text.trim_end()))?;
+impl Part {
+    fn markers(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Users => ("<!-- measured by `make bench`: begin -->", "<!-- measured by `make bench`: end -->"),
+            Self::Large => {
+                ("<!-- measured by `make bench-large`: begin -->", "<!-- measured by `make bench-large`: end -->")
+            }
+        }
+    }
+}
+
+/// Puts these texts between the markers of their parts, and writes the page to `to`.
+pub fn fill(texts: &[(Part, String)], to: &Path) -> Outcome<()> {
+    let mut page = fs::read_to_string(page())?;
+    for (part, text) in texts {
+        let (begin, end) = part.markers();
+        let missing = || format!("docs/performance.md has lost the marker {begin} or {end}");
+        let (before, rest) = page.split_once(begin).ok_or_else(missing)?;
+        let (_, after) = rest.split_once(end).ok_or_else(missing)?;
+        page = format!("{before}{begin}\n\n{}\n\n{end}{after}", text.trim_end());
+    }
+    fs::write(to, page)?;
     Ok(())
 }
 

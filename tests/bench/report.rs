@@ -44,7 +44,7 @@ impl Pair {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
@@ -61,7 +61,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
         let upper = *values.get(middle)?;
@@ -278,12 +278,12 @@ impl fmt::Display for Wanted {
     }
 }
 
-fn megabytes(bytes: u64) -> Option<f64> {
+pub fn megabytes(bytes: u64) -> Option<f64> {
     u32::try_from(bytes / 1000).ok().map(|thousands| f64::from(thousands) / 1e3)
 }
 
 /// `12,345`
-fn thousands(value: f64) -> String {
+pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.char_indices() {

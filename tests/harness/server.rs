@@ -33,6 +33,11 @@ impl Server {
 
     /// The same, not quite like the others.
     pub fn with(kind: Kind, options: Options) -> Self {
+        Self::prepared(kind, options, |_| ())
+    }
+
+    /// The same with what `prepare` does to its folder before it starts.
+    pub fn prepared(kind: Kind, options: Options, prepare: impl FnOnce(&Path)) -> Self {
         let prefix = format!("scim2ldap-{}-", kind.facts().text);
         let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a scratch directory");
         let authority = tls::Authority::new().issue(&directory.path().join("tls")).ca;
@@ -41,6 +46,7 @@ impl Server {
             Kind::ActiveDirectory => samba::set_up(directory.path(), options),
             Kind::Ds389 => ds389::set_up(directory.path(), options),
         }
+        prepare(directory.path());
         let mut server = Self { kind, keeper: None, port: 0, tls_port: 0, authority, directory };
         for _ in 0..20 {
             (server.port, server.tls_port) = (ports::free(), ports::free());

@@ -3,9 +3,10 @@
 use super::server::{Launch, Server, find, run};
 use super::{Kind, Raw};
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// The naming context of every instance.
@@ -25,6 +26,10 @@ pub struct Options {
     pub refint_nothing: bool,
     /// A bind without TLS is accepted where the server would refuse it, for tests that have to look into the traffic.
     pub plaintext: bool,
+    /// Names in an entry can't be followed (the overlay `deref` is missing).
+    pub no_deref: bool,
+    /// Indexes for equality alone, none for parts of a text.
+    pub equality_only: bool,
 }
 
 /// A running `OpenLDAP`: a [`Server`] with what only slapd has.
@@ -46,6 +51,12 @@ impl Slapd {
     /// The same, not quite like the others.
     pub fn with(options: Options) -> Self {
         Self(Server::with(Kind::OpenLdap, options))
+    }
+
+    /// The same with entries that are there from the beginning: `write` writes them as LDIF, with their operational
+    /// attributes where overlays would have made some. Takes twenty seconds for a million.
+    pub fn filled(options: Options, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Self {
+        Self(Server::prepared(Kind::OpenLdap, options, |directory| fill(directory, write)))
     }
 
     /// `ldapi://` and the percent-encoded path of the socket.
@@ -101,6 +112,8 @@ pub(super) fn set_up(directory: &Path, options: Options) {
             .replace("@SERVICE@", service)
             .replace("@SERVICE_PASSWORD@", service_password)
             .replace("@PASSWORD@", password)
+            .replace("@DEREF@", if options.no_deref { "" } else { "overlay deref" })
+            .replace("@PARTS@", if options.equality_only { "" } else { ",sub" })
             .replace("@SYNC@", if options.fsync { "" } else { "dbnosync" })
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
             .replace("@NOTHING@", if options.refint_nothing { &nothing } else { "" })
@@ -111,4 +124,16 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     // In this order: slaptest opens the data base that slapadd makes.
     run(Command::new(find("slapadd")).args(["-q", "-b", SUFFIX, "-f"]).arg(&configuration).arg("-l").arg(&base));
     run(Command::new(find("slaptest")).arg("-f").arg(&configuration).arg("-F").arg(directory.join("slapd.d")));
+}
+
+/// Adds entries to the data base of a server that does not run.
+fn fill(directory: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    let mut command = Command::new(find("slapadd"));
+    command.args(["-q", "-b", SUFFIX, "-F"]).arg(directory.join("slapd.d")).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("slapadd");
+    let mut input = BufWriter::new(child.stdin.take().expect("a pipe"));
+    let written = write(&mut input).and_then(|()| input.flush());
+    drop(input);
+    let status = child.wait().expect("slapadd");
+    assert!(status.success() && written.is_ok(), "slapadd: {status}, {written:?}");
 }

@@ -1,7 +1,7 @@
 //! Long lists: pages by cursor (RFC 9865) and pages by number, each from one and the same list.
 
 use crate::harness::{Answer, BASIC, Kind, field};
-use crate::world::{World, okta_user};
+use crate::world::{World, okta_user, patch};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ on_every_directory! {
     cursors_and_counts_that_make_no_sense_are_refused_by_name,
     what_is_deleted_meanwhile_shortens_its_page_and_what_is_added_is_not_there_yet,
     pages_by_number_come_from_one_list_and_deep_ones_do_not_read_the_directory_again,
-    a_write_through_the_bridge_shows_on_every_page_by_number_at_once,
+    a_write_through_the_bridge_shows_on_every_page_by_number_at_once_and_nobody_is_read_again,
     a_client_that_counts_up_to_the_total_comes_to_an_end,
 }
 
@@ -158,17 +158,23 @@ async fn pages_by_number_come_from_one_list_and_deep_ones_do_not_read_the_direct
     assert_eq!(world.scim.get("/Users?startIndex=31&count=10").await.resources().len(), 1);
 }
 
-async fn a_write_through_the_bridge_shows_on_every_page_by_number_at_once(kind: Kind) {
+async fn a_write_through_the_bridge_shows_on_every_page_by_number_at_once_and_nobody_is_read_again(kind: Kind) {
     let world = crowd(kind, "index-write", 6).await;
     let total = async |start: usize| world.scim.get(&format!("/Users?startIndex={start}&count=2")).await.total();
     assert_eq!(total(1).await, 6);
     let created = world.scim.post("/Users", &okta_user("new", "N", "N")).await;
+    let before = searches(&world);
     assert_eq!(total(3).await, 7);
+    assert_eq!(searches(&world) - before, 1, "the page itself");
+    let retitled = patch(&json!([{"op": "add", "path": "title", "value": "Engineer"}]));
+    world.scim.patch(&format!("/Users/{}", created.id()), &retitled).await.expect(200);
     world.scim.delete(&format!("/Users/{}", created.id())).await.expect(204);
+    let before = searches(&world);
     assert_eq!(total(5).await, 6);
-    world.scim.post("/Groups", &json!({"displayName": "team"})).await.expect(201);
+    assert_eq!(searches(&world) - before, 1);
     add(&world, 100).await;
-    assert_eq!(total(3).await, 7, "a page at the end of the list leaves nothing to go on with");
+    assert_eq!(total(3).await, 6, "what is written beside the bridge shows when a client begins anew");
+    assert_eq!(total(1).await, 7);
     add(&world, 101).await;
     world.scim.post("/Groups", &json!({"displayName": "other"})).await.expect(201);
     assert_eq!(total(3).await, 7, "a group is no user");

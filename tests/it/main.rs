@@ -50,6 +50,7 @@ mod hostile;
 mod large;
 mod listeners;
 mod lists;
+mod members;
 mod model;
 mod okta_lifecycle;
 mod okta_spec;

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::super::carrier::Carrier;
 use super::super::shadow;
+use super::super::snapshot::Snapshots;
 use super::super::target::Target;
 use super::drain::Drain;
 use super::keep::Keep;
@@ -52,8 +53,8 @@ impl Backstage {
     pub async fn run(self) {
         let Self { keep, directory, stop } = self;
         let live = Target::Live(keep.live(&directory));
-        let carrier =
-            Carrier::new(Arc::clone(&keep.mapping), live.clone(), keep.policy.clone(), keep.snapshots.clone());
+        // Lists that are kept have had what is owed since it was accepted.
+        let carrier = Carrier::new(Arc::clone(&keep.mapping), live.clone(), keep.policy.clone(), Snapshots::default());
         let drain = Drain::new(keep.clone(), carrier, directory.clone(), stop.clone());
         tokio::join!(drain.run(), Keeper { keep, live, directory, stop }.run());
     }
