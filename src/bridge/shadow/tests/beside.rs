@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::slapd::{SUFFIX, Slapd};
 use super::*;
-use crate::bridge::target::Target;
+use crate::bridge::target::{Live, Target};
 use crate::directory::{Change, Directory, Rdn};
 
 const READ: [&str; 11] = [
@@ -253,7 +253,7 @@ async fn compare(seed: u64, steps: usize) {
     let directory = slapd.directory();
     prepare(&directory).await;
     let world = World::new().await;
-    let live = Target::Live(directory);
+    let live = Target::Live(Live::new(directory, &world.mapping, Arc::default()));
     fill::remember_schema(&live, &world.store, &world.shape).await.unwrap();
     let mut dice = Dice(Rng::with_seed(seed));
     let (mut done, mut refused) = (0, 0);
