@@ -5,7 +5,7 @@ use crate::directory::{self, AttributeName, Dn, FaultKind as Kind, Filter, Scope
 
 use super::Carrier;
 
-const OBJECT_SID: AttributeName = AttributeName::literal("objectSid");
+pub(super) const OBJECT_SID: AttributeName = AttributeName::literal("objectSid");
 
 impl Carrier {
     /// `add` without those whose primary group this is: they are members already. If one of `remove` is among them,

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Follow, Followed, Modification, ModifyOptions, Password,
-    PasswordWay, Rdn, SchemaView, Search, ServerInfo,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Filter, Follow, Followed, Modification, ModifyOptions,
+    Password, PasswordWay, Rdn, SchemaView, Scope, Search, ServerInfo,
 };
 use crate::mapping::{IdAttribute, Mapping};
 
@@ -209,12 +209,22 @@ impl Live {
     }
 
     async fn add(&self, dn: &Dn, attributes: &[(AttributeName, Vec<Vec<u8>>)], read: &[AttributeName]) -> ReadBack {
-        let entry = self.translated(self.directory.add(dn, attributes, read).await?);
+        let mut entry = self.translated(self.directory.add(dn, attributes, read).await?);
         if let Some(echoes) = &self.echoes {
+            if entry.is_none() && !read.is_empty() {
+                // The shadow keeps no entry whose id it does not know; the caller need not read it again.
+                entry = self.read(dn, read).await;
+            }
             let (dn, attributes) = (dn.clone(), attributes.to_vec());
             echoes.repeat(Echo::Added { dn, attributes, read: entry.clone() }).await;
         }
         Ok(entry)
+    }
+
+    async fn read(&self, dn: &Dn, attributes: &[AttributeName]) -> Option<Entry> {
+        let (base, attributes) = (dn.clone(), attributes.to_vec());
+        let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        self.search(&search).await.ok()?.into_iter().next()
     }
 
     async fn modify(&self, dn: &Dn, modifications: &[Modification], options: &ModifyOptions) -> ReadBack {
