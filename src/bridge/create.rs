@@ -57,9 +57,9 @@ pub(super) type Attributes = Vec<(AttributeName, Vec<Vec<u8>>)>;
 impl Carrier {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
     ///
-    /// `earlier.started` says that the same intent was begun before and that nobody knows how far it came. Then an entry of
-    /// the planned name that holds everything as it is planned is the intent's own, and what is missing is done to it;
-    /// any other entry stays somebody else's.
+    /// `earlier.started` says that the same intent was begun before and that nobody knows how far it came. Then an
+    /// entry of the planned name that holds everything as it is planned is the intent's own, and what is missing is
+    /// done to it; any other entry stays somebody else's.
     pub(super) async fn create(
         &self,
         mapping: &ResourceMapping,

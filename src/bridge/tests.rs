@@ -232,3 +232,24 @@ async fn where_no_password_is_made_up_the_account_stays_disabled_and_the_rest_is
     assert_eq!(domain.value(NAME, "title").as_deref(), Some("Countess"));
     assert_eq!(domain.value(NAME, "userAccountControl").as_deref(), Some("514"));
 }
+
+#[tokio::test]
+async fn what_becomes_of_the_password_is_explained_and_no_password_is_shown() {
+    let none = ("initial_password = \"random\"", "initial_password = \"none\"");
+    for (change, sync, control, remark) in [
+        (("", ""), false, "512", "a random password is set as well"),
+        (none, false, "514", "has no password and stays disabled"),
+        (none, true, "512", "the password is set as well, and not shown"),
+    ] {
+        let domain = Domain::new(TOGETHER);
+        let carrier = carrier(&domain, sync, change).await;
+        let action = Action::Create(resource(&carrier, ada("long enough", true)));
+        let kind = ResourceKind::User;
+        let intent = Intent { kind, action, if_match: None, answer: true, origin: Origin::default() };
+        let told = carrier.explain(intent).await.unwrap();
+        assert!(told.ldif.contains(&format!("userAccountControl: {control}")), "{}", told.ldif);
+        assert!(told.ldif.contains(remark), "{}", told.ldif);
+        assert!(!told.ldif.contains("long enough"), "{}", told.ldif);
+        assert_eq!(domain.log(), [""; 0]);
+    }
+}

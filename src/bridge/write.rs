@@ -258,10 +258,14 @@ impl Carrier {
         if update.is_empty() {
             return Ok(None);
         }
-        let (modifications, by_itself) = self.with_password(update);
+        let (mut modifications, by_itself) = self.with_password(update);
         if let Some((password, way)) = &by_itself {
             // A password is what servers refuse most; then nothing else is done.
             directory.set_password(&entry.dn, &password.secret, way).await?;
+            let disabled = mapping.stay_disabled(entry);
+            if !disabled.iter().any(|mark| modifications.iter().any(|other| other.attribute == mark.attribute)) {
+                modifications.extend(disabled);
+            }
         }
         if let Some(rename) = &update.rename {
             answer = directory.rename(&entry.dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;

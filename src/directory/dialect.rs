@@ -73,6 +73,8 @@ pub struct Dialect {
     pub bit_and_rule: &'static str,
     /// Matching rule that follows a chain of links, such as nested memberships.
     pub in_chain_rule: Option<&'static str>,
+    /// The attribute that holds a password.
+    pub password_attribute: AttributeName,
     /// How a password is set.
     pub password: PasswordWay,
     /// A password is set over a protected connection only.
@@ -136,6 +138,7 @@ const OPEN_LDAP: Dialect = Dialect {
     supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
+    password_attribute: AttributeName::literal("userPassword"),
     password: PasswordWay::Operation,
     password_needs_tls: false,
     must_change: None,
@@ -176,6 +179,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     ],
     bit_and_rule: BIT_AND,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
+    password_attribute: AttributeName::literal("unicodePwd"),
     password: PasswordWay::Attribute(AttributeName::literal("unicodePwd")),
     password_needs_tls: true,
     must_change: Some((AttributeName::literal("pwdLastSet"), "0")),
@@ -230,6 +234,7 @@ const DS_389: Dialect = Dialect {
     supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
+    password_attribute: AttributeName::literal("userPassword"),
     password: PasswordWay::Attribute(AttributeName::literal("userPassword")),
     password_needs_tls: false,
     must_change: None,

@@ -281,6 +281,14 @@ impl ResourceMapping {
         disable.is_active(&wanted) && !disable.is_active(entry)
     }
 
+    /// The change that disables `entry` once more, if it is disabled: servers lift a lock when they set a password.
+    #[must_use]
+    pub fn stay_disabled(&self, entry: &Entry) -> Vec<Modification> {
+        let disable = self.disable.as_ref().filter(|disable| !disable.is_active(entry));
+        let values = disable.map(|disable| disable.on_create(false)).unwrap_or_default();
+        values.into_iter().map(|(name, values)| Modification::new(name, Change::Replace(values))).collect()
+    }
+
     /// The change that enables an account.
     #[must_use]
     pub fn plan_enable(&self, entry: &Entry) -> Vec<Modification> {

@@ -70,6 +70,9 @@ impl Shape {
         let mut keys: Vec<AttributePath> =
             [part.unique_name(), "externalId", "displayName", "emails"].into_iter().map(AttributePath::core).collect();
         for row in &part.rows {
+            if row.codec == Codec::Password {
+                self.secret.insert(row.ldap.clone());
+            }
             for key in row.reference.iter().flat_map(|reference| &reference.by) {
                 if let ReferenceKey::Path(path) = key {
                     keys.push(path.clone());
