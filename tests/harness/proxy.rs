@@ -1,6 +1,6 @@
 //! A stretch of network that fails on command.
 
-use super::ports;
+use super::{Server, ports};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +39,7 @@ struct State {
 pub struct Proxy {
     runtime: Option<Runtime>,
     port: u16,
+    tls: bool,
     state: watch::Sender<State>,
     open: Open,
 }
@@ -55,8 +56,16 @@ impl Proxy {
         let port = ports::free();
         let open = Open::default();
         runtime.spawn(listen(port, target, state.clone(), Arc::clone(&open)));
-        let proxy = Self { runtime: Some(runtime), port, state, open };
+        let proxy = Self { runtime: Some(runtime), port, tls: false, state, open };
         proxy.await_listener(true);
+        proxy
+    }
+
+    /// A proxy before a server; before its port with TLS, where the server demands that.
+    pub fn to(server: &Server) -> Self {
+        let tls = server.facts().needs_tls;
+        let mut proxy = Self::before(if tls { server.tls_port() } else { server.port() });
+        proxy.tls = tls;
         proxy
     }
 
@@ -65,9 +74,9 @@ impl Proxy {
         self.port
     }
 
-    /// `ldap://127.0.0.1:PORT` of the proxy.
+    /// `ldap://127.0.0.1:PORT` of the proxy, or `ldaps://localhost:PORT` before a server that demands TLS.
     pub fn url(&self) -> String {
-        format!("ldap://127.0.0.1:{}", self.port)
+        if self.tls { format!("ldaps://localhost:{}", self.port) } else { format!("ldap://127.0.0.1:{}", self.port) }
     }
 
     /// How many connections are open through the proxy.

@@ -97,9 +97,18 @@ fn template() -> PathBuf {
         let unfinished = folder.join("samba.unfinished");
         let _ = fs::remove_dir_all(&unfinished);
         make(&unfinished);
+        remove_others(&folder);
         fs::rename(&unfinished, &template).expect("the finished domain");
     }
     template
+}
+
+/// Domains of an earlier version of Samba, or of this file.
+fn remove_others(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("samba-")) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
 }
 
 fn make(folder: &Path) {
