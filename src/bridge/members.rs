@@ -101,7 +101,9 @@ impl Carrier {
             if at == 1 {
                 list.make_room(names.len().div_ceil(BREATH));
             }
-            for entry in piece.iter().filter_map(|name| name.entry(&telling)) {
+            let mut entries: Vec<Entry> = piece.iter().filter_map(|name| name.entry(&telling)).collect();
+            self.inner.target.as_given(&mut entries);
+            for entry in entries {
                 let dn = entry.dn.clone();
                 match (self.surely(entry), known) {
                     (Some(member), _) => list.push(&member),

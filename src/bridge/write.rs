@@ -2,10 +2,14 @@
 
 use std::sync::OnceLock;
 
-use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
-use crate::mapping::{MemberChange, MemberDelta, Mentions, ResourceMapping, Unique, Update, Wish};
+use crate::directory::{
+    self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
+    PasswordWay, Scope, Search,
+};
+use crate::mapping::{MemberChange, MemberDelta, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
+use super::carrier::Asked;
 use super::create::duplicate;
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt, VersionMatch};
@@ -83,8 +87,7 @@ impl Carrier {
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        if_match: Option<&VersionMatch>,
-        answer: bool,
+        Asked { if_match, answer, home }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
@@ -96,7 +99,8 @@ impl Carrier {
             return Ok(Receipt::Changed);
         }
         let mark = self.change_mark(if_match).await;
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home: OnceLock::new() };
+        let home = home.cloned().map_or_else(OnceLock::new, OnceLock::from);
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -119,7 +123,7 @@ impl Carrier {
         let mut place = Self::place_at(mapping, &entry);
         let before = self.finish(mapping, entry.clone(), request.if_match.is_some()).await?;
         check_version(&before, request.if_match)?;
-        let update = self.plan(mapping, &entry, &before, change).await?;
+        let mut update = self.plan(mapping, &entry, &before, change).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
         if update.is_empty() && mapping.members.is_none() {
             self.tidy(home, Some(&entry.dn)).await;
@@ -132,9 +136,10 @@ impl Carrier {
             _ => request.delta.clone(),
         };
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
-        let outcome = self.carry_out(mapping, &entry, &update, &attributes, unchanged).await;
+        let outcome = self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await;
         let changed = match outcome {
             Ok(changed) => changed,
+            Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
             Err(fault) if moved_on(&fault) => {
                 tracing::debug!(%fault, "the entry moved on, planning again");
                 return Ok(None);
@@ -153,7 +158,7 @@ impl Carrier {
             };
             match applied.await {
                 Ok(_) => {}
-                Err(fault) if moved_on(&fault) => return Ok(None),
+                Err(fault) if moved_on(&fault) && !self.gives_up(&fault) => return Ok(None),
                 Err(fault) => return Err(self.fault(fault)),
             }
         }
@@ -205,7 +210,7 @@ impl Carrier {
         let (after, is_patch) = change.wanted(mapping, before)?;
         let mentions = self.mentioned(mapping, &after).await?;
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
-            self.refuse_duplicate(mapping, &after).await?;
+            self.refuse_duplicate(mapping, &after, None).await?;
         }
         let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: self.mode(false) };
         Ok(mapping.plan_update(entry, &wish)?)
@@ -215,6 +220,23 @@ impl Carrier {
     pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
         let What::Replace(resource) = &change.what else { return None };
         mapping.check(resource, self.mode(false)).err().map(Fault::from)
+    }
+
+    /// Carries out a change that may enable an account for which the rules for passwords are not met yet.
+    async fn carry_out_account(
+        &self,
+        mapping: &ResourceMapping,
+        entry: &Entry,
+        update: &mut Update,
+        read_back: &[AttributeName],
+        unchanged: Option<Filter>,
+    ) -> Result<Option<Entry>, directory::Fault> {
+        match self.carry_out(mapping, entry, update, read_back, unchanged.clone()).await {
+            Err(fault) if fault.is_password_policy() && self.mend_account(mapping, entry, update).await? => {
+                self.carry_out(mapping, entry, update, read_back, unchanged).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Rename first, for that is where conflicts show, then the modifications. If those are refused, the old name
@@ -233,14 +255,19 @@ impl Carrier {
         if update.is_empty() {
             return Ok(None);
         }
+        let (modifications, by_itself) = self.with_password(update);
+        if let Some((password, way)) = &by_itself {
+            // A password is what servers refuse most; then nothing else is done.
+            directory.set_password(&entry.dn, &password.secret, way).await?;
+        }
         if let Some(rename) = &update.rename {
             answer = directory.rename(&entry.dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
         }
-        if !update.modifications.is_empty() {
-            // The rename itself changed what there would be to compare.
-            let assertion = unchanged.filter(|_| update.rename.is_none());
+        if !modifications.is_empty() {
+            // The rename or the password itself changed what there would be to compare.
+            let assertion = unchanged.filter(|_| update.rename.is_none() && by_itself.is_none());
             let options = ModifyOptions { read_back: read_back.to_vec(), assertion, permissive: false };
-            match directory.modify(&now, &update.modifications, &options).await {
+            match directory.modify(&now, &modifications, &options).await {
                 Ok(entry) => answer = entry,
                 Err(fault) if update.rename.is_some() && !fault.is_transient() => {
                     self.rename_back(&entry.dn, &now).await;
@@ -255,6 +282,21 @@ impl Carrier {
         match answer {
             Some(entry) => Ok(Some(entry)),
             None => self.search_entry(&now, read_back.to_vec()).await.map(Some),
+        }
+    }
+
+    /// The modifications of an update, with the password where it is set like any attribute; otherwise the password
+    /// and how it is set.
+    fn with_password<'u>(&self, update: &'u Update) -> (Vec<Modification>, Option<(&'u NewPassword, PasswordWay)>) {
+        let mut modifications = update.modifications.clone();
+        let Some(password) = &update.password else { return (modifications, None) };
+        match password.way(self.dialect()) {
+            PasswordWay::Attribute(attribute) => {
+                let change = LdapChange::Replace(vec![password.secret.value_for(&attribute)]);
+                modifications.insert(0, Modification::new(attribute, change));
+                (modifications, None)
+            }
+            way @ PasswordWay::Operation => (modifications, Some((password, way))),
         }
     }
 
@@ -278,10 +320,17 @@ impl Carrier {
         Ok(resolved)
     }
 
-    pub(super) async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
+    /// Refuses a resource whose unique name another entry has; `own` is the name of an entry that may be its own.
+    pub(super) async fn refuse_duplicate(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        own: Option<&Dn>,
+    ) -> Result<(), Fault> {
         let Some(filter) = mapping.unique_filter(resource) else { return Ok(()) };
         let found = self.find(mapping, filter, vec![mapping.id.attribute.clone()]).await?;
-        found.first().map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
+        let other = found.iter().find(|entry| Some(&entry.dn) != own);
+        other.map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
     }
 
     pub(super) async fn entry_at(&self, dn: &Dn, attributes: Vec<AttributeName>) -> Result<Entry, Fault> {
@@ -305,9 +354,10 @@ impl Carrier {
 }
 
 fn taken(mapping: &ResourceMapping, fault: &directory::Fault) -> Fault {
+    let what = fault.taken().map_or_else(|| mapping.unique_name().to_owned(), |attribute| attribute.to_string());
     Fault::Request(scim::Fault::new(
         FaultKind::Uniqueness,
-        format!("Another {} already has this {}: {fault}", mapping.kind.name(), mapping.unique_name()),
+        format!("Another entry of the directory already has this {what}: {fault}"),
     ))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::columns::{columns, on_one_line};
 use super::{Exit, complain, find_tenant, load, place_as_json, print, usage, wait_for};
-use crate::bridge::{Action, Bridge, Explanation, Fault, Intent};
+use crate::bridge::{Action, Bridge, Explanation, Fault, Intent, Origin};
 use crate::config::{Config, Tenant};
 use crate::daemon::build;
 use crate::directory::Directory;
@@ -135,7 +135,7 @@ async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u
         Method::Patch => Action::Patch { id, patch: Patch::from_client(body, schema)? },
         Method::Delete => Action::Delete { id },
     };
-    bridge.explain(Intent { kind, action, if_match: None, answer: true }).await
+    bridge.explain(Intent { kind, action, if_match: None, answer: true, origin: Origin::default() }).await
 }
 
 fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {

@@ -100,6 +100,8 @@ pub(super) struct Written {
     pub(super) enabled: bool,
     pub(super) patch_response: PatchResponse,
     pub(super) password_sync: bool,
+    /// Where `password_sync` stands, if it does.
+    pub(super) password_sync_spot: Option<Spot>,
     pub(super) protect: Vec<String>,
     pub(super) credentials: Vec<Credential>,
 }
@@ -134,6 +136,7 @@ pub(super) fn tenants(root: &TableReader<'_>, folder: &Path) -> Vec<Written> {
 fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
     let groups = reader.optional::<bool>("groups");
     let enabled = reader.optional::<bool>("enabled").is_none_or(|it| it.value);
+    let password_sync = reader.optional::<bool>("password_sync");
     let mapping = reader.required::<String>("mapping", "\"mapping/openldap.toml\"");
     let written = Written {
         name: name.to_owned(),
@@ -146,7 +149,8 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
         bulk: reader.optional::<bool>("bulk").is_some_and(|it| it.value),
         enabled,
         patch_response: patch_response(&reader),
-        password_sync: reader.optional::<bool>("password_sync").is_some_and(|it| it.value),
+        password_sync: password_sync.as_ref().is_some_and(|it| it.value),
+        password_sync_spot: password_sync.map(|it| it.spot),
         protect: reader
             .optional::<Vec<Located<String>>>("protect")
             .map_or_else(Vec::new, |it| it.value.into_iter().map(|item| item.value).collect()),
@@ -159,14 +163,11 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
 
 /// Settings whose feature isn't there yet and that nobody may believe to be in force.
 fn unsupported(reader: &TableReader<'_>, written: &Written) {
-    let settings = [
-        ("password_sync", written.password_sync, "leave it out; passwords in requests are ignored"),
-        (
-            "protect",
-            !written.protect.is_empty(),
-            "leave it out, and take the rights to write these entries from bind_dn",
-        ),
-    ];
+    let settings = [(
+        "protect",
+        !written.protect.is_empty(),
+        "leave it out, and take the rights to write these entries from bind_dn",
+    )];
     for (key, in_use, help) in settings {
         if let Some(node) = reader.node(key).filter(|_| in_use) {
             reader.findings().report(&node.spot, format!("`{key}` is not supported by this version"), help.to_owned());

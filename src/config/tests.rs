@@ -303,7 +303,8 @@ fn mistakes_in_a_tenant_are_explained() {
         ("path = \"/scim/v2\"", "path = \"/scim//v 2\""),
         ("directory = \"corp\"", "directory = \"crop\""),
         ("mapping = \"mapping/openldap.toml\"", "mapping = \"mapping/none.toml\""),
-        ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = true\nprotect = [\"cn=admins\"]"),
+        ("directory = \"corp\"", "directory = \"corp\"\nprotect = [\"cn=admins\"]"),
+        ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = \"yes\""),
         ("directory = \"corp\"", "directory = \"corp\"\npatch_response = { user = \"204\", groups = \"resource\" }"),
         (basic, "credential = { kind = \"basic\" }"),
         ("kind = \"basic\"\n", ""),
@@ -338,6 +339,23 @@ fn mistakes_in_a_tenant_are_explained() {
     let shown = shown.join("\n");
     assert!(!shown.contains("geheim"));
     assert_snapshot!(shown);
+}
+
+#[test]
+fn passwords_travel_over_protected_connections_only() {
+    let place = Place::new();
+    let protected = changed("kind = \"openldap\"", "kind = \"active-directory\"")
+        .replace("mapping/openldap.toml", "mapping/active-directory.toml")
+        .replace("directory = \"corp\"", "directory = \"corp\"\npassword_sync = true");
+    assert!(place.load(&protected, &[]).unwrap().tenants[0].password_sync);
+    let plain = protected
+        .replace("ldaps://", "ldap://")
+        .replace("[directory.corp]", "[directory.corp]\nallow_plaintext = true");
+    assert_snapshot!(place.complaint(&plain, &[]));
+    place.load(&plain.replace("allow_plaintext", "start_tls"), &[]).unwrap();
+    // Other kinds take one, where the admin says that nobody can listen.
+    let plain = plain.replace("kind = \"active-directory\"", "kind = \"openldap\"");
+    place.load(&plain.replace("mapping/active-directory.toml", "mapping/openldap.toml"), &[]).unwrap();
 }
 
 #[test]

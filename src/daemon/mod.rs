@@ -1,6 +1,7 @@
 //! The running daemon: what `serve` puts together, and how it lives with signals and the service manager.
 
 pub mod build;
+mod kept;
 mod service_manager;
 mod tokens;
 
@@ -11,15 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::rt::System;
+use actix_web::rt::{self, System};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
+use build::Means;
+use kept::Kept;
+
+use crate::bridge::Backstage;
 use crate::cli::{Exit, complain};
-use crate::config::{Config, Listen, Log, WhenUnreachable};
-use crate::http::credentials::IssuedTokens;
+use crate::config::{Config, Listen, Log};
 use crate::http::listener;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
@@ -62,8 +66,7 @@ struct Daemon {
     site: Arc<ArcSwap<Site>>,
     port: u16,
     certificate: Option<Arc<Certificate>>,
-    store: Store,
-    issued: Arc<IssuedTokens>,
+    kept: Kept,
     settled: Settled,
 }
 
@@ -115,15 +118,22 @@ impl Daemon {
         let tls = certificate.clone().map(tls::server_config).transpose().map_err(problem)?;
         let store = Store::open(&config.store.settings).await.map_err(store_fault)?;
         let keeper = tokens::Keeper::new(store.clone()).await.map_err(store_fault)?;
-        let issued = Arc::clone(keeper.issued());
+        let kept = Kept::new(store, Arc::clone(keeper.issued()));
+        let ledgers = kept.ledgers(config).await.map_err(store_fault)?;
         let listeners = listener::bind(&config.server.listen).map_err(problem)?;
         let port = listeners.iter().find_map(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
-        let site = Arc::new(ArcSwap::from_pointee(build::site(config, port, &issued).map_err(bad_configuration)?));
+        let means = Means { port, issued: &kept.issued, ledgers: &ledgers };
+        let (site, backstages) = build::site(config, means).map_err(bad_configuration)?;
+        for backstage in &backstages {
+            backstage.prepare().await.map_err(store_fault)?;
+        }
+        let site = Arc::new(ArcSwap::from_pointee(site));
         let server = listener::serve(listeners, tls.as_ref(), config.server.workers, &site).map_err(problem)?;
-        actix_web::rt::spawn(keeper.follow());
+        rt::spawn(keeper.follow());
+        begin(backstages);
         let (path, settled) = (path.to_owned(), Settled::of(config));
         warn_of_closed_doors(&site.load());
-        let daemon = Self { path, site, port, certificate, store, issued, settled };
+        let daemon = Self { path, site, port, certificate, kept, settled };
         Ok((daemon, server, signals))
     }
 
@@ -140,7 +150,7 @@ impl Daemon {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hang_up.recv() => self.reload(),
+                _ = hang_up.recv() => self.reload().await,
                 _ = look_at_certificate.tick() => self.refresh_certificate(),
                 () = &mut keep_alive => {}
                 ended = &mut server => return ended_early(ended),
@@ -153,7 +163,7 @@ impl Daemon {
             _ = &mut stopped => {}
             () = keep_alive => {}
         }
-        if let Err(fault) = tokens::note_used(&self.store, &self.issued).await {
+        if let Err(fault) = tokens::note_used(&self.kept.store, &self.kept.issued).await {
             warn!(%fault, "when tokens were last used is not noted");
         }
         info!("stopped");
@@ -162,22 +172,28 @@ impl Daemon {
 
     /// Reads configuration, mapping tables and certificates again. Whatever is wrong with one of them, all the old
     /// ones stay.
-    fn reload(&self) {
+    async fn reload(&self) {
         service_manager::reloading();
-        match self.try_reload() {
+        match self.try_reload().await {
             Ok(()) => info!("configuration, mapping tables and certificates are read again and in use"),
             Err(fault) => error!(%fault, "not reloaded: the configuration in use stays as it was"),
         }
         service_manager::ready();
     }
 
-    fn try_reload(&self) -> Result<(), Box<dyn std::error::Error>> {
+    async fn try_reload(&self) -> Result<(), Box<dyn std::error::Error>> {
         let config = Config::load(&self.path)?;
-        let site = build::site(&config, self.port, &self.issued)?;
+        let ledgers = self.kept.ledgers(&config).await?;
+        let means = Means { port: self.port, issued: &self.kept.issued, ledgers: &ledgers };
+        let (site, backstages) = build::site(&config, means)?;
+        for backstage in &backstages {
+            backstage.prepare().await?;
+        }
         if let (Some(certificate), Some(files)) = (&self.certificate, config.server.tls.clone()) {
             certificate.replace(files)?;
         }
         self.site.store(Arc::new(site));
+        begin(backstages);
         warn_of(&config);
         warn_of_closed_doors(&self.site.load());
         if Settled::of(&config) != self.settled {
@@ -198,14 +214,17 @@ impl Daemon {
     }
 }
 
+/// Has those begin who work in the background.
+fn begin(backstages: Vec<Backstage>) {
+    for backstage in backstages {
+        rt::spawn(backstage.run());
+    }
+}
+
 /// Says what in the configuration works but is not as it should be.
 fn warn_of(config: &Config) {
     for Warning { place, message, help } in &config.warnings {
         warn!(%place, help, "{message}");
-    }
-    for directory in config.directories.iter().filter(|it| it.when_unreachable == WhenUnreachable::Accept) {
-        let directory = directory.settings.name.as_str();
-        warn!(directory, "while this directory is away requests are answered with 429: nothing is kept for later yet");
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::codec::Codec;
+use super::generate::Generate;
 use super::lookup::Lookup;
 use super::template::Template;
 use crate::directory::AttributeName;
@@ -54,6 +55,10 @@ pub struct Row {
     pub codec: Codec,
     /// The values name another resource; the directory stores its DN.
     pub reference: Option<Reference>,
+    /// The bridge makes the value up when it creates the entry.
+    pub generate: Option<Generate>,
+    /// Stands behind a value that does not have its first character.
+    pub suffix: Option<String>,
 }
 
 impl Row {

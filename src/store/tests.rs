@@ -1,6 +1,13 @@
 //! The store as its callers see it.
 
+mod documents;
+mod durability;
+mod faults;
+mod items;
 mod jobs;
+mod model;
+mod names;
+mod processes;
 
 use std::path::Path;
 
@@ -30,5 +37,32 @@ fn at(path: &Path) -> StoreSettings {
 }
 
 fn document(key: &str, body: &str) -> Document {
-    Document { key: key.into(), body: body.into(), fields: Vec::new(), stamp: 0 }
+    Document { key: key.into(), body: body.into(), ..Document::default() }
+}
+
+fn item(resource: &str) -> NewItem {
+    NewItem {
+        space: "okta".into(),
+        resource: resource.into(),
+        touches: vec!["user 1".into(), String::new(), "Grüße".into()],
+        payload: b"\0payload\xff".to_vec(),
+        asked_at: 1000,
+        asked_by: "bearer #1".into(),
+        request: "r-1".into(),
+        summary: "create a user".into(),
+    }
+}
+
+fn all_items(session: &Session) -> Result<Vec<i64>, StoreFault> {
+    Ok(session.items(&ItemQuery::default())?.into_iter().map(|item| item.number).collect())
+}
+
+fn keys(stored: Vec<Stored>) -> Vec<String> {
+    stored.into_iter().map(|it| String::from_utf8(it.key).unwrap()).collect()
+}
+
+/// Does something with a store that nobody else has, and undoes it.
+async fn alone<T: Send + 'static>(work: impl FnOnce(&Session) -> Result<T, StoreFault> + Send + 'static) -> T {
+    let scratch = Scratch::new();
+    scratch.open().await.write(Durability::Soon, async move |session| work(&session)).await.unwrap()
 }

@@ -1,6 +1,6 @@
 //! Configurations for the daemon under test.
 
-use super::{Credential, Slapd};
+use super::{Credential, Server};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,15 +36,20 @@ enum Mapping {
 }
 
 impl Config {
-    /// The bridge's account on this server, by ldaps, everything below `base_dn`, with the shipped `OpenLDAP` mapping.
-    pub fn for_slapd(slapd: &Slapd, base_dn: &str) -> Self {
-        let (bind_dn, password) = slapd.service_account();
+    /// The bridge's account on this `OpenLDAP`, and the rest as [`Config::for_server`] has it.
+    pub fn for_slapd(slapd: &Server, base_dn: &str) -> Self {
+        Self::for_server(slapd, base_dn)
+    }
+
+    /// The bridge's account on this server, by ldaps, everything below `base_dn`, with the shipped mapping of its kind.
+    pub fn for_server(server: &Server, base_dn: &str) -> Self {
+        let (bind_dn, password) = server.service_account();
         let mut directory = String::new();
         for (key, value) in [
-            ("kind", "openldap"),
+            ("kind", server.facts().text),
             ("bind_dn", bind_dn),
             ("bind_password", password),
-            ("ca_file", &slapd.ca_file().to_string_lossy()),
+            ("ca_file", &server.ca_file().to_string_lossy()),
             ("base_dn", base_dn),
         ] {
             let _ = writeln!(directory, "{key} = {}", quoted(value));
@@ -53,12 +58,12 @@ impl Config {
             whole: None,
             server: "listen = \"127.0.0.1:0\"\n".to_owned(),
             directory,
-            urls: vec![slapd.tls_url()],
+            urls: vec![server.tls_url()],
             tenant: String::new(),
             store: "url = \"sqlite:store.db\"\n".to_owned(),
             log: "info".to_owned(),
             further: String::new(),
-            mapping: Mapping::File(shipped("mapping/openldap.toml")),
+            mapping: Mapping::File(shipped(server.facts().mapping)),
             secrets: vec![password.to_owned()],
         }
     }

@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use scim2ldap::directory::ldif::Ldif;
 use scim2ldap::directory::{AttributeName, Dn, Entry, Kind};
 use scim2ldap::mapping::{IdAttribute, Mapping, Mentions, Referenced, ResourceMapping, Wish, WriteMode};
 use scim2ldap::scim::{Patch, Resource};
@@ -117,7 +116,7 @@ fn created(mapping: &ResourceMapping, case: &Case, request: &str) -> String {
         mapping.plan_create(&resource, &mentions, mode(case, true))
     });
     match plan {
-        Ok(plan) => Ldif::default().add(&plan.dn, &plan.attributes).into_text(),
+        Ok(plan) => plan.to_ldif().into_text(),
         Err(fault) => format!("{}: {fault}\n", fault.kind.scim_type()),
     }
 }

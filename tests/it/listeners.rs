@@ -286,7 +286,7 @@ async fn requests_under_way_during_a_reload_are_answered() {
 #[tokio::test]
 async fn a_stop_lets_the_request_under_way_finish_and_takes_no_new_one() {
     let proxy = Proxy::before(Slapd::shared().port());
-    let World { mut daemon, scim, raw, base } =
+    let World { mut daemon, scim, raw, base, .. } =
         World::with("stop", |config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true")).await;
     scim.get("/Users").await.expect(200);
     proxy.stall();

@@ -15,6 +15,8 @@ use crate::mapping::{
 use crate::scim::{AttributePath, Projection, ResourceKind};
 
 const OBJECT_CLASS: AttributeName = AttributeName::literal("objectClass");
+/// Where passwords are.
+const SECRET: [AttributeName; 2] = [AttributeName::literal("unicodePwd"), AttributeName::literal("userPassword")];
 const MEMBER_OF: AttributeName = AttributeName::literal("memberOf");
 
 /// What the model has to know of the tenant's table and of the server.
@@ -51,7 +53,7 @@ impl Shape {
             rules: BTreeMap::new(),
             indexed: BTreeSet::new(),
             member_of: vec![MEMBER_OF],
-            secret: BTreeSet::from([dialect.password_attribute.clone()]),
+            secret: SECRET.iter().cloned().collect(),
             fixed: Vec::new(),
             remembered: Mutex::default(),
         };

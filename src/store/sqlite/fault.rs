@@ -9,15 +9,8 @@ use crate::store::{FaultKind, StoreFault};
 /// What went wrong with the file at `path`, and what to do about it.
 pub(super) fn explain(path: &Path, error: &Error) -> StoreFault {
     let (kind, help) = judge(error);
-    let path = path.display();
-    StoreFault::new(
-        kind,
-        if help.is_empty() {
-            format!("the store {path}: {error}")
-        } else {
-            format!("the store {path}: {error}; {help}")
-        },
-    )
+    let separator = if help.is_empty() { "" } else { "; " };
+    StoreFault::new(kind, format!("the store {}: {error}{separator}{help}", path.display()))
 }
 
 fn judge(error: &Error) -> (FaultKind, &'static str) {

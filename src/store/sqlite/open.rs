@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path, create: bool) -> Result<Option<Opened>, StoreFau
     let explained = |error: Error| explain(path, &error);
     let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explained)?;
     check(path, &writer)?;
-    prepare(&mut writer).map_err(explained)?;
+    prepare(path, &mut writer)?;
     let reader = |_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let readers = (0..READERS).map(reader).collect::<Result<_, _>>().map_err(explained)?;
     Ok(Some(Opened { writer, readers }))
@@ -117,8 +117,26 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreFault> {
     Ok(())
 }
 
-fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "wal")?;
+fn prepare(path: &Path, connection: &mut Connection) -> Result<(), StoreFault> {
+    let explained = |error: Error| explain(path, &error);
+    // SQLite opens a file that can't be written to as one to be read, and says nothing.
+    if connection.is_readonly("main").map_err(explained)? {
+        let detail = format!("the store {} can't be written to: give it to the user scim2ldap", path.display());
+        return Err(StoreFault::new(FaultKind::Other, detail));
+    }
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
+    if mode.map_err(explained)? != "wal" {
+        let shown = path.display();
+        let detail = format!(
+            "the store {shown} lies on a file system whose files processes can't share, such as a network share: let \
+             `url` in [store] name a file on a disk of this machine"
+        );
+        return Err(StoreFault::new(FaultKind::Other, detail));
+    }
+    configure(connection).map_err(explained)
+}
+
+fn configure(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;

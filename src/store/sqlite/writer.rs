@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::fault::explain;
 use super::open::PATIENCE;
@@ -40,8 +40,8 @@ pub(super) struct Writer {
     connection: Option<Connection>,
     /// The connection waits for the disk on a commit.
     waits_for_disk: bool,
-    /// Something was written since the log was moved into the file.
-    has_log: bool,
+    /// When the log was last written to, until it is moved into the file.
+    log_since: Option<Instant>,
 }
 
 impl Writer {
@@ -50,8 +50,8 @@ impl Writer {
         connection: Connection,
         queue: mpsc::Receiver<Message>,
     ) -> Result<Self, StoreFault> {
-        let (runtime, waiting) = (runtime()?, VecDeque::new());
-        Ok(Self { path, runtime, queue, waiting, connection: Some(connection), waits_for_disk: true, has_log: true })
+        let (runtime, waiting, connection) = (runtime()?, VecDeque::new(), Some(connection));
+        Ok(Self { path, runtime, queue, waiting, connection, waits_for_disk: true, log_since: Some(Instant::now()) })
     }
 
     /// Lives until nobody can ask for anything any more.
@@ -67,10 +67,13 @@ impl Writer {
     /// Waits for a message; `false`: there will be none.
     fn wait(&mut self) -> bool {
         loop {
-            let message = if self.has_log {
-                self.runtime.block_on(async { timeout(IDLE, self.queue.recv()).await })
-            } else {
-                Ok(self.runtime.block_on(self.queue.recv()))
+            let message = match self.log_since {
+                // Questions after the version come all the time; only jobs keep the log busy.
+                Some(since) => {
+                    let queue = &mut self.queue;
+                    self.runtime.block_on(async { timeout_at((since + IDLE).into(), queue.recv()).await })
+                }
+                None => Ok(self.runtime.block_on(self.queue.recv())),
             };
             match message {
                 Ok(Some(message)) => {
@@ -127,7 +130,7 @@ impl Writer {
         if outcome.is_err() {
             self.give_up();
         }
-        self.has_log = true;
+        self.log_since = Some(Instant::now());
         for job in done {
             job.finish(outcome.clone());
         }
@@ -170,7 +173,7 @@ impl Writer {
 
     /// Moves the log into the file and cuts it off, unless somebody is in the way.
     fn checkpoint(&mut self) {
-        self.has_log = false;
+        self.log_since = None;
         let Ok(connection) = self.connection() else { return };
         // Who reads for long must not keep jobs waiting. The log is moved later, then, and nothing is lost.
         let _ = connection.busy_timeout(Duration::ZERO);

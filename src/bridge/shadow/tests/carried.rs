@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::bridge::carrier::Carrier;
+use crate::bridge::carrier::{Carrier, Earlier};
+use crate::bridge::snapshot::Snapshots;
 use crate::bridge::target::Target;
-use crate::bridge::{self, Action, Intent, Policy, Receipt, VersionMatch};
+use crate::bridge::{self, Action, Intent, Origin, Policy, Receipt, VersionMatch};
 use crate::scim::{self, Patch, Projection, Query, Resource, ResourceKind};
 
 /// A carrier on the shadow, in one job.
@@ -25,12 +26,18 @@ impl World {
                 password_sync: false,
                 max_results: 100,
                 retry_after: 5,
+                hands_over: false,
             };
-            let carrier = Carrier::new(Arc::clone(&mapping), Target::Shadow(shadow.clone()), policy);
+            let carrier =
+                Carrier::new(Arc::clone(&mapping), Target::Shadow(shadow.clone()), policy, Snapshots::default());
             work(Bench { carrier, mapping, shadow }).await;
         })
         .await;
     }
+}
+
+fn asked(kind: ResourceKind, action: Action, if_match: Option<VersionMatch>, answer: bool) -> Intent {
+    Intent { kind, action, if_match, answer, origin: Origin::default() }
 }
 
 impl Bench {
@@ -39,7 +46,7 @@ impl Bench {
     }
 
     async fn apply(&self, kind: ResourceKind, action: Action) -> Result<Receipt, bridge::Fault> {
-        self.carrier.apply(Intent { kind, action, if_match: None, answer: true }).await
+        self.carrier.apply(asked(kind, action, None, true), &Earlier::default()).await
     }
 
     async fn create(&self, kind: ResourceKind, body: Value) -> Result<Value, bridge::Fault> {
@@ -72,7 +79,7 @@ impl Bench {
         let kind = ResourceKind::Group;
         let patch = Patch::from_client(json!({ "Operations": operations }), self.schema(kind)).unwrap();
         let action = Action::Patch { id: id.to_owned(), patch };
-        self.carrier.apply(Intent { kind, action, if_match: None, answer: false }).await
+        self.carrier.apply(asked(kind, action, None, false), &Earlier::default()).await
     }
 
     async fn delete(&self, kind: ResourceKind, id: &str) {
@@ -177,7 +184,7 @@ async fn a_version_is_good_until_the_resource_changes() {
                 let patch = Patch::from_client(json!({ "Operations": operations }), bench.schema(USER)).unwrap();
                 let if_match = Some(VersionMatch::OneOf(vec![text(&ada["meta"]["version"])]));
                 let action = Action::Patch { id: id(&ada), patch };
-                bench.carrier.apply(Intent { kind: USER, action, if_match, answer: true }).await
+                bench.carrier.apply(asked(USER, action, if_match, true), &Earlier::default()).await
             };
             assert!(change("Dr").await.is_ok());
             assert!(matches!(change("Prof").await, Err(bridge::Fault::PreconditionFailed)));
