@@ -75,6 +75,8 @@ impl Carrier {
         let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
         let outcome = self.carry(mapping, intent, earlier).await;
         let effect = match &outcome {
+            // What was given out before may stand in lists by either of its ids.
+            Ok(Receipt::Created(_)) if earlier.id.is_some() => Effect::Unknown,
             Ok(Receipt::Created(resource)) => Effect::of_new(mapping.kind, resource),
             Ok(Receipt::Updated(_) | Receipt::Changed) => Effect::Changed,
             Ok(Receipt::Deleted) if mapping.delete == Delete::Disable => Effect::Changed,

@@ -44,8 +44,8 @@ impl Server {
         Self::prepared(kind, options, |_| ())
     }
 
-    /// The same with what `prepare` does to its folder before it starts.
-    pub fn prepared(kind: Kind, options: Options, prepare: impl FnOnce(&Path)) -> Self {
+    /// The same after `prepare` has seen to the files of the server, which does not run yet.
+    pub(super) fn prepared(kind: Kind, options: Options, prepare: impl FnOnce(&Path)) -> Self {
         let prefix = format!("scim2ldap-{}-", kind.facts().text);
         let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a scratch directory");
         let issuer = tls::Authority::new();

@@ -31,9 +31,9 @@ pub struct Options {
     pub refint_nothing: bool,
     /// A bind without TLS is accepted where the server would refuse it, for tests that have to look into the traffic.
     pub plaintext: bool,
-    /// Names in an entry can't be followed (the overlay `deref` is missing).
+    /// Names in an entry can't be followed (the overlay `deref` is missing). For `OpenLDAP`.
     pub no_deref: bool,
-    /// Indexes for equality alone, none for parts of a text.
+    /// Indexes for equality alone, none for parts of a text. For `OpenLDAP`.
     pub equality_only: bool,
 }
 
