@@ -9,7 +9,9 @@ use crate::scim::ResourceKind;
 
 use super::snapshot::Effect;
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, snapshot, write};
+use super::{
+    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, protect, snapshot, write,
+};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ pub(super) struct Inner {
     pub mapping: Arc<Mapping>,
     pub target: Target,
     pub policy: Policy,
+    pub guard: protect::Guard,
     pub locks: order::Locks,
     pub places: membership::Places,
     pub schema: OnceLock<SchemaView>,
@@ -55,6 +58,7 @@ impl Carrier {
         let inner = Inner {
             mapping,
             target,
+            guard: protect::Guard::new(Arc::clone(&policy.protect)),
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),
@@ -71,6 +75,8 @@ impl Carrier {
         let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
         let outcome = self.carry(mapping, intent, earlier).await;
         let effect = match &outcome {
+            // What was given out before may stand in lists by either of its ids.
+            Ok(Receipt::Created(_)) if earlier.id.is_some() => Effect::Unknown,
             Ok(Receipt::Created(resource)) => Effect::of_new(mapping.kind, resource),
             Ok(Receipt::Updated(_) | Receipt::Changed) => Effect::Changed,
             Ok(Receipt::Deleted) if mapping.delete == Delete::Disable => Effect::Changed,

@@ -72,6 +72,7 @@ impl Carrier {
             let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());
             plan.attributes.push((mapping.id.attribute.clone(), vec![id.into_bytes()]));
         }
+        self.may_stand(&plan.dn)?;
         let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
         let own = earlier.started || self.inner.accounts.is_unfinished(&plan.dn);
         let _turn = match mapping.unique {

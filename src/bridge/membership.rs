@@ -120,6 +120,14 @@ impl Carrier {
             None => self.place_of(mapping, members, id).await?,
         };
         for _ in 0..ROUNDS {
+            match self.may_write(&place.dn).await {
+                Err(_) if place.remembered => {
+                    self.inner.places.forget(id);
+                    place = self.place_of(mapping, members, id).await?;
+                    continue;
+                }
+                other => other?,
+            }
             match self.apply_delta(mapping, members, &mut place, id, delta.clone()).await {
                 Ok(changed) => {
                     self.inner.places.note(id, &place);

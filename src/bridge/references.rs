@@ -204,7 +204,7 @@ impl Carrier {
 
 /// Searches that find the entries at `dns`: LDAP has no search for a list of names, but the entries below one parent
 /// can be asked for by the values that name them.
-fn searches_for(dns: Vec<Dn>) -> Vec<(Dn, Filter, HashSet<Dn>)> {
+pub(super) fn searches_for(dns: Vec<Dn>) -> Vec<(Dn, Filter, HashSet<Dn>)> {
     let mut below: HashMap<Dn, Vec<(Filter, Dn)>> = HashMap::new();
     for dn in dns {
         let named = dn.parent().zip(dn.rdn()).and_then(|(parent, rdn)| {

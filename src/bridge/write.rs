@@ -135,6 +135,9 @@ impl Carrier {
             }
             _ => request.delta.clone(),
         };
+        if !update.is_empty() || !delta.is_empty() {
+            self.may_change(&entry.dn, &update.renamed(&entry.dn)).await?;
+        }
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
         let outcome = self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await;
         let changed = match outcome {

@@ -126,8 +126,9 @@ fn the_shipped_file_is_right_and_so_are_the_keys_that_are_commented_out() {
     let place = Place::new();
     place.write("tls.pem", "");
     place.write("okta-token", "geheim");
-    let pem = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap().cert.pem();
-    place.write("ca.pem", &pem);
+    let own = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap();
+    place.write("ca.pem", &own.cert.pem());
+    place.write("ca.key", &own.signing_key.serialize_pem());
     let shipped = fs::read_to_string(repository().join("conf/scim2ldap.toml")).unwrap();
     let here = shipped.replace("/run/credentials/scim2ldap.service/", "");
     let config = place.load(&here, &[]).unwrap();
@@ -143,6 +144,7 @@ fn the_shipped_file_is_right_and_so_are_the_keys_that_are_commented_out() {
     let all =
         all.replace("/etc/scim2ldap/tls/fullchain.pem", "tls.pem").replace("/etc/scim2ldap/tls/privkey.pem", "tls.pem");
     let all = all.replace("/etc/ssl/certs/corp-ca.pem", "ca.pem");
+    let all = all.replace("/etc/scim2ldap/tls/client.pem", "ca.pem").replace("/etc/scim2ldap/tls/client.key", "ca.key");
     let full = place.load(&all, &[]).unwrap();
     assert_eq!(full.tenants[0].credentials.len(), 3);
     assert!(full.server.tls.is_some() && full.store.key.is_some());
@@ -281,6 +283,18 @@ fn mistakes_in_a_directory_are_explained() {
             "bind_password_file = \"bind\"\nconnect_timeout = \"5 parsec\"\noperation_timeout = 0",
         ),
         ("bind_password_file = \"bind\"", "bind_password_file = \"bind\"\nwhen_unreachable = \"queue\""),
+        ("urls = \"ldaps://ldap.example.com\"", "srv = \"ldap.example.com\"\nnameservers = \"dns.example.com\""),
+        (
+            "urls = \"ldaps://ldap.example.com\"",
+            "srv = \"_ldap._tcp.example.com\"\nsrv_tls = \"none\"\nstart_tls = true",
+        ),
+        ("base_dn = ", "srv = \"_ldap._tcp.example.com\"\nbase_dn = "),
+        ("base_dn = ", "srv_tls = \"ldaps\"\nbase_dn = "),
+        ("bind_password_file = \"bind\"", "bind_password_file = \"bind\"\nclient_certificate = \"ca.pem\""),
+        (
+            "bind_password_file = \"bind\"",
+            "bind_password_file = \"bind\"\nclient_certificate = \"none.pem\"\nclient_key = \"bind\"",
+        ),
         ("[directory.corp]", "[directory.\"the corp\"]"),
         ("[directory.corp]", "[directory.CORP]\n[directory.corp]"),
     ];
@@ -303,7 +317,10 @@ fn mistakes_in_a_tenant_are_explained() {
         ("path = \"/scim/v2\"", "path = \"/scim//v 2\""),
         ("directory = \"corp\"", "directory = \"crop\""),
         ("mapping = \"mapping/openldap.toml\"", "mapping = \"mapping/none.toml\""),
-        ("directory = \"corp\"", "directory = \"corp\"\nprotect = [\"cn=admins\"]"),
+        (
+            "directory = \"corp\"",
+            "directory = \"corp\"\nprotect = [\"(adminCount=1\", \"wheel\", \"cn=wheel,{base_dn}\"]",
+        ),
         ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = \"yes\""),
         ("directory = \"corp\"", "directory = \"corp\"\npatch_response = { user = \"204\", groups = \"resource\" }"),
         (basic, "credential = { kind = \"basic\" }"),

@@ -103,8 +103,8 @@ pub(super) fn bind(result: &LdapResult) -> String {
         (53, _) => Some("the account is disabled"),
         (32 | 34, _) => Some("bind_dn is not the name of an account"),
         (8, _) => Some(
-            "the server accepts a password only on a protected connection (Active Directory: LDAP signing); use ldaps:// \
-             or start_tls = true",
+            "the server accepts this bind only on a protected connection (Active Directory: LDAP signing; Samba with \
+             Kerberos: ldap server require strong auth = allow_sasl_over_tls); use ldaps:// or start_tls = true",
         ),
         _ => None,
     };

@@ -27,6 +27,8 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Nothing is wrong; it is good to know.
+    Note,
     /// Some requests will fail, or do something else than they look like.
     Warning,
     /// This part of the mapping can't work.
@@ -38,6 +40,7 @@ impl Severity {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }

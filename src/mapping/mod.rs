@@ -11,6 +11,7 @@ mod identity;
 pub mod lookup;
 mod members;
 mod plan;
+pub mod protect;
 mod read;
 pub mod row;
 mod scope;

@@ -34,7 +34,9 @@ macro_rules! on_every_directory {
 mod active_directory;
 mod bulk;
 mod cases;
+mod check_domain;
 mod clients;
+mod connecting;
 mod credentials;
 mod cursors;
 mod docs;
@@ -44,6 +46,8 @@ mod explain;
 mod failures;
 mod group_push;
 mod groups;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 mod harness_servers;
 mod harness_slapd;
 mod hostile;
@@ -57,6 +61,7 @@ mod okta_spec;
 mod outage;
 mod passwords;
 mod policies;
+mod protect;
 mod running;
 mod search_all;
 mod systemd;

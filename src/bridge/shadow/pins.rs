@@ -29,17 +29,17 @@ impl Shadow {
         Ok(())
     }
 
-    /// Unties all that `item` holds: it is done, or it was dropped.
+    /// Unties all that `item` holds: it is done, or it was dropped. What the directory is asked from now on counts.
     pub fn unpin(&self, item: i64) -> Result<(), StoreFault> {
         let item = number(item);
         for held in self.session.with_field(&self.shape.space, OWED, &item)? {
             self.session.remove_links(held.row, OWED, std::slice::from_ref(&item))?;
+            // What the directory was asked before the item was done is no longer true.
+            self.session.restamp(held.row, now())?;
         }
         for grave in self.session.with_field(&self.shape.gone(), OWED, &item)? {
             self.session.remove_links(grave.row, OWED, std::slice::from_ref(&item))?;
-            if !self.is_pinned(grave.row)? {
-                self.session.delete(grave.row)?;
-            }
+            self.session.restamp(grave.row, now())?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::record::FORM;
 use super::rules::{Rule, Rules};
+use crate::bridge::primary::OBJECT_SID;
 use crate::directory::{AttributeName, Dialect, Dn, Entry, Filter};
 use crate::mapping::{
     Codec, GroupsOf, IdAttribute, IdForm, Mapping, MemberValue, Members, ReferenceKey, ResourceMapping,
@@ -177,6 +178,7 @@ impl Shape {
         let mut names: BTreeSet<AttributeName> =
             part.attributes(self.dialect, &Projection::default()).into_iter().collect();
         names.extend([OBJECT_CLASS, part.rdn.clone()]);
+        names.extend(self.dialect.primary_group.iter().flat_map(|names| [names.of_member.clone(), OBJECT_SID]));
         names.extend(self.mentioned(part.kind).into_iter().flatten().cloned());
         names.retain(|name| !self.is_secret(name));
         names.into_iter().collect()
