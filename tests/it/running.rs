@@ -45,7 +45,8 @@ async fn check_is_content_with_the_shipped_table_and_changes_nothing(kind: Kind)
     let before = server.raw().await.find(&base, "(objectClass=*)").await;
     let ran = run(&Config::for_server(&server, &base), &["check"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
-    assert_eq!(ran.out, "checked: 1 tenants, 1 directories; found: 0 errors, 0 warnings\n");
+    // There may be notes about the server, and nothing else.
+    assert!(ran.out.ends_with("checked: 1 tenants, 1 directories; found: 0 errors, 0 warnings\n"), "{}", ran.out);
     assert_eq!(ran.err, "");
     assert_eq!(server.raw().await.find(&base, "(objectClass=*)").await, before);
 }
