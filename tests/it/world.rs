@@ -195,6 +195,15 @@ pub fn okta_user(user_name: &str, given: &str, family: &str) -> Value {
     })
 }
 
+/// The shipped table, but new accounts of Active Directory get no password, and stay disabled.
+pub fn without_first_passwords(kind: Kind, config: Config) -> Config {
+    if kind != Kind::ActiveDirectory {
+        return config;
+    }
+    let table = std::fs::read_to_string(crate::harness::shipped(kind.facts().mapping)).unwrap();
+    config.mapping_text(&table.replace("initial_password = \"random\"", "initial_password = \"none\""))
+}
+
 /// A PATCH request.
 pub fn patch(operations: &Value) -> Value {
     json!({"schemas": [PATCH], "Operations": operations})

@@ -154,14 +154,19 @@ pub(super) fn resource(sketch: &Sketch, findings: &Findings) {
 }
 
 /// Only accounts of Active Directory can't be enabled without a password, and only there the bridge gives a first one.
+/// What is so without the keys may stand there all the same: they are in the shipped table.
 pub(super) fn initial_password(sketch: &Sketch, findings: &Findings) -> InitialPassword {
     let accounts = matches!(sketch.disable.as_ref().map(|it| &it.value), Some(Disable::AdAccountControl));
     if accounts {
         return sketch.initial_password.as_ref().map_or(InitialPassword::Random, |it| it.value);
     }
     let spots = [
-        sketch.initial_password.as_ref().map(|it| ("initial_password", &it.spot)),
-        sketch.must_change.as_ref().map(|it| ("must_change", &it.spot)),
+        sketch
+            .initial_password
+            .as_ref()
+            .filter(|it| it.value == InitialPassword::Missing)
+            .map(|it| ("initial_password", &it.spot)),
+        sketch.must_change.as_ref().filter(|it| it.value).map(|it| ("must_change", &it.spot)),
     ];
     for (key, spot) in spots.into_iter().flatten() {
         let message = format!("`{key}` is about accounts of Active Directory");
