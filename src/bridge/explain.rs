@@ -117,19 +117,13 @@ impl Carrier {
         wish: &Wish<'_>,
         members: Vec<Modification>,
     ) -> Result<String, Fault> {
-        let update = mapping.plan_update(entry, wish)?;
+        let mut update = mapping.plan_update(entry, wish)?;
         let now = update.renamed(&entry.dn);
         if now != entry.dn {
             self.free(mapping, wish.after, &now).await?;
         }
-        let mut ldif = update.to_ldif(&entry.dn);
-        if !members.is_empty() {
-            if !ldif.is_empty() {
-                ldif.push('\n');
-            }
-            ldif.push_str(&Ldif::default().modify(&now, &members).into_text());
-        }
-        Ok(ldif)
+        update.modifications.extend(members);
+        Ok(update.to_ldif(&entry.dn))
     }
 
     /// References as they can be found now. Without the directory they stay unknown, and the rest can still be told.

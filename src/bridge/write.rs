@@ -3,10 +3,11 @@
 use std::sync::OnceLock;
 
 use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
-use crate::mapping::{MemberChange, MemberDelta, Mentions, ResourceMapping, Unique, Update, Wish};
+use crate::mapping::{MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
 use super::create::duplicate;
+use super::membership::{Beside, Place};
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt, VersionMatch};
 
@@ -112,7 +113,7 @@ impl Carrier {
         let with_members = change.resets_members() || request.if_match.is_some() || request.answer;
         let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
         attributes.extend(request.mark.clone());
-        let mut entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
+        let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
             Ok(entry) => entry,
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
@@ -127,12 +128,23 @@ impl Carrier {
         }
         let delta = match &mapping.members {
             Some(members) if change.resets_members() => {
-                members.delta(&members.take_values(&mut entry), request.delta.add.clone())
+                members.delta(&members.take_values(&mut entry.clone()), request.delta.add.clone())
             }
             _ => request.delta.clone(),
         };
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
-        let outcome = self.carry_out(mapping, &entry, &update, &attributes, unchanged).await;
+        let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
+            Some(members) => {
+                if !with_members {
+                    let nobody = self.holds_nobody(mapping, members, &entry.dn).await;
+                    place.nobody = nobody.map_err(|fault| self.fault(fault))?;
+                }
+                let read_back = if request.answer { attributes } else { Vec::new() };
+                let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
+                self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
+            }
+            None => self.carry_out(mapping, &entry, &update, &attributes, unchanged).await,
+        };
         let changed = match outcome {
             Ok(changed) => changed,
             Err(fault) if moved_on(&fault) => {
@@ -142,21 +154,6 @@ impl Carrier {
             Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
             Err(fault) => return Err(self.fault(fault)),
         };
-        if let (Some(members), false) = (&mapping.members, delta.is_empty()) {
-            self.inner.places.forget(id);
-            place.dn = update.renamed(&entry.dn);
-            let applied = async {
-                if !with_members {
-                    place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
-                }
-                self.apply_delta(mapping, members, &mut place, id, delta).await
-            };
-            match applied.await {
-                Ok(_) => {}
-                Err(fault) if moved_on(&fault) => return Ok(None),
-                Err(fault) => return Err(self.fault(fault)),
-            }
-        }
         self.tidy(home, Some(&update.renamed(&entry.dn))).await;
         self.receipt(request, &update, entry, changed).await.map(Some)
     }
@@ -176,9 +173,9 @@ impl Carrier {
             return Ok(Receipt::Changed);
         }
         let entry = match changed {
-            Some(changed) if request.change.members.is_none() => changed,
-            None if request.change.members.is_none() => entry,
-            _ => self.entry_at(&update.renamed(&entry.dn), self.all_attributes(mapping)).await?,
+            Some(changed) => changed,
+            None if update.is_empty() && request.change.members.is_none() => entry,
+            None => self.entry_at(&update.renamed(&entry.dn), self.all_attributes(mapping)).await?,
         };
         Ok(Receipt::Updated(self.finish(mapping, entry, true).await?))
     }
@@ -256,6 +253,32 @@ impl Carrier {
             Some(entry) => Ok(Some(entry)),
             None => self.search_entry(&now, read_back.to_vec()).await.map(Some),
         }
+    }
+
+    /// The same for a group whose members change as well, by one modify as far as that can hold it.
+    async fn carry_out_together(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &mut Place,
+        update: &Update,
+        (id, delta, mut beside): (&str, MemberDelta, Beside),
+    ) -> Result<Option<Entry>, directory::Fault> {
+        let was = place.dn.clone();
+        self.inner.places.forget(id);
+        if let Some(rename) = &update.rename {
+            self.inner.target.rename(&was, &rename.rdn, rename.parent.as_ref(), &[]).await?;
+            place.dn = update.renamed(&was);
+            // The rename itself changed what there would be to compare.
+            beside.assertion = None;
+        }
+        let outcome = self.apply_together(mapping, members, place, id, (delta, beside)).await;
+        if let (Err(fault), Some(_)) = (&outcome, &update.rename)
+            && !fault.is_transient()
+        {
+            self.rename_back(&was, &place.dn).await;
+        }
+        outcome
     }
 
     async fn rename_back(&self, old: &Dn, now: &Dn) {
