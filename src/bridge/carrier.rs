@@ -8,7 +8,7 @@ use crate::mapping::{Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, membership, order, snapshot, write};
+use super::{Action, Fault, Intent, Policy, Receipt, membership, numbers, order, snapshot, write};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub(super) struct Inner {
     pub policy: Policy,
     pub locks: order::Locks,
     pub places: membership::Places,
+    pub numbers: numbers::Numbers,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
 }
@@ -34,6 +35,7 @@ impl Carrier {
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),
+            numbers: numbers::Numbers::default(),
             schema: OnceLock::new(),
             snapshots: snapshot::Snapshots::default(),
         };

@@ -26,7 +26,7 @@ impl Carrier {
                 Some(turn)
             }
         };
-        let mut entry = self.add(mapping, &resource, &plan).await?;
+        let mut entry = self.add_numbered(mapping, &resource, &mut plan).await?;
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
             let mut place = Self::place_at(mapping, &entry);
@@ -53,7 +53,12 @@ impl Carrier {
         Ok(MemberDelta { add, remove: Vec::new() })
     }
 
-    async fn add(&self, mapping: &ResourceMapping, resource: &Resource, plan: &NewEntry) -> Result<Entry, Fault> {
+    pub(super) async fn add(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        plan: &NewEntry,
+    ) -> Result<Entry, Fault> {
         let read_back = self.all_attributes(mapping);
         let mut unsure = false;
         for _ in 0..ATTEMPTS {

@@ -8,6 +8,7 @@ use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, Resou
 use crate::scim::Resource;
 
 use super::create::duplicate;
+use super::numbers::Given;
 use super::write::Change;
 use super::{Action, Carrier, Fault, Intent};
 
@@ -71,6 +72,8 @@ impl Carrier {
             }
             told.steps.extend(members_step(members, asked, known));
         }
+        let numbers = self.number(&mut plan).await.map(|given| given.into_iter().for_each(Given::give_back));
+        told.unless_away(numbers)?;
         let free = self.free(mapping, resource, &plan.dn).await;
         told.unless_away(free)?;
         let mut ldif = Ldif::default().add(&plan.dn, &plan.attributes);

@@ -52,7 +52,12 @@ impl ResourceMapping {
 }
 
 fn why_untouched(row: &Row, mode: WriteMode, mentions: &Mentions) -> String {
-    let why = if row.direction == Direction::FromLdap {
+    if let (Some(range), true) = (&row.next, mode.creating) {
+        return format!("the next free number from {} to {}", range.from, range.to);
+    }
+    let why = if row.next.is_some() {
+        "a number is given once, when the entry is created"
+    } else if row.direction == Direction::FromLdap {
         "direction is from-ldap"
     } else if row.when == When::CreateOnly && !mode.creating {
         "when is create-only, and the entry exists"

@@ -26,7 +26,7 @@ pub use lookup::Lookup;
 pub use members::{MemberChange, MemberDelta};
 pub use plan::{NewEntry, Rename, Update, Wish};
 pub use read::{NoId, Pointer, Reading, Referenced};
-pub use row::{Case, Direction, Reference, ReferenceKey, Row, RowPath, When};
+pub use row::{Case, Direction, Number, NumberRange, Reference, ReferenceKey, Row, RowPath, When};
 pub use table::{Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique};
 pub use template::{Template, TemplateFault};
 pub use write::{Mention, Mentions, WriteMode};

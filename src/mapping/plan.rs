@@ -3,7 +3,7 @@
 //! Only attributes that rows name are compared or written. Applied twice, the second plan is empty.
 
 use super::account::AccountChange;
-use super::row::{Direction, Row, When};
+use super::row::{Direction, Number, Row, When};
 use super::table::ResourceMapping;
 use super::write::{Mentions, Wanted, WriteMode};
 use crate::directory::ldif::Ldif;
@@ -17,6 +17,8 @@ pub struct NewEntry {
     pub dn: Dn,
     /// All its attributes, the naming attribute included; not the members of a group.
     pub attributes: Vec<(AttributeName, Vec<Vec<u8>>)>,
+    /// Numbers that it gets from a range. Which ones only the directory can tell, unless the client chose.
+    pub numbers: Vec<Number>,
 }
 
 /// The change of an entry that is there: first the rename, then the modifications.
@@ -86,8 +88,11 @@ impl ResourceMapping {
     pub fn plan_create(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Result<NewEntry, Fault> {
         let classes = self.object_class.iter().map(|class| class.as_bytes().to_vec()).collect();
         let mut attributes = vec![(AttributeName::literal("objectClass"), classes)];
-        for at in 0..self.rows.len() {
-            if let (Some(row), Wanted::Values(values)) = (self.rows.get(at), self.wanted(at, resource, mentions, mode)?)
+        let mut numbers = Vec::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            let wanted = self.wanted(at, resource, mentions, mode)?;
+            numbers.extend(number(row, &wanted));
+            if let Wanted::Values(values) = wanted
                 && !values.is_empty()
             {
                 merge(&mut attributes, &row.ldap, values);
@@ -106,7 +111,7 @@ impl ResourceMapping {
             Some(super::table::Disable::MoveTo(container)) if !active => container.clone(),
             _ => self.home(resource)?,
         };
-        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes })
+        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes, numbers })
     }
 
     /// The change that makes `entry`, which shows as `before`, what `after` says. In a patch, rows whose value it did
@@ -212,6 +217,15 @@ impl ResourceMapping {
 
 fn wants_active(resource: &Resource) -> Option<bool> {
     resource.get(&AttributePath::core("active")).and_then(serde_json::Value::as_bool)
+}
+
+fn number(row: &Row, wanted: &Wanted) -> Option<Number> {
+    let range = row.next.clone().filter(|_| row.writes())?;
+    let chosen = match wanted {
+        Wanted::Values(values) => values.first().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
+        Wanted::Untouched => None,
+    };
+    Some(Number { attribute: row.ldap.clone(), range, chosen, row: row.place.to_string() })
 }
 
 fn merge(attributes: &mut Vec<(AttributeName, Vec<Vec<u8>>)>, name: &AttributeName, values: Vec<Vec<u8>>) {

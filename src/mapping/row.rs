@@ -1,6 +1,7 @@
 //! One row of the mapping table: which SCIM attribute and which LDAP attribute belong together, and how.
 
 mod checks;
+mod next;
 mod path;
 mod read;
 
@@ -15,6 +16,7 @@ use crate::directory::AttributeName;
 use crate::scim::{AttributePath, Filter, Literal, ResourceKind};
 use crate::tables::Place;
 
+pub use next::{Number, NumberRange};
 pub(super) use read::{Draft, read_row};
 
 /// A validated row.
@@ -54,6 +56,8 @@ pub struct Row {
     pub codec: Codec,
     /// The values name another resource; the directory stores its DN.
     pub reference: Option<Reference>,
+    /// A new entry gets the next free one of these numbers.
+    pub next: Option<NumberRange>,
 }
 
 impl Row {
@@ -72,7 +76,7 @@ impl Row {
     /// True when the row always has something to write.
     #[must_use]
     pub fn never_empty(&self) -> bool {
-        self.required || self.default.is_some() || self.fallback.is_some()
+        self.required || self.default.is_some() || self.fallback.is_some() || self.next.is_some()
     }
 }
 

@@ -202,6 +202,14 @@ fn naming(sketch: &Sketch, findings: &Findings) {
             let help = format!("add a row such as {{ scim = \"{}\", ldap = \"{name}\" }}", key_of(sketch.kind));
             findings.report(&rdn.spot, format!("no row writes the naming attribute `{name}`"), help);
         }
+        Some(draft) if draft.row.next.is_some() => {
+            let help = "name the entry by another attribute, such as uid or cn".to_owned();
+            findings.report(
+                &draft.ldap_spot,
+                format!("a number given by `next` can't name the entry (`{name}`)"),
+                help,
+            );
+        }
         Some(draft) if !draft.row.never_empty() && !computed_from_required(draft, sketch) => {
             let message = format!("`{name}` names the entry, and this row may leave it without a value");
             findings.report(&draft.ldap_spot, message, "add `required = true` or a `fallback`".to_owned());

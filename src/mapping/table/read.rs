@@ -131,7 +131,7 @@ impl Names<'_> {
         let written = reader.list_of_tables("attributes", "this row", &format!("attributes = {}", examples.attributes));
         let count = written.len();
         for row in written {
-            let Some(draft) = read_row(row, &standard) else { continue };
+            let Some(draft) = read_row(row, &standard, self.base_dn) else { continue };
             if let (Some(custom), Some(path)) = (&draft.custom, &draft.row.scim) {
                 schema.add_custom(&path.path, custom.clone());
             }
