@@ -58,6 +58,9 @@ const GIVEN_BY_SERVER: [&str; 7] = [
 /// Syntaxes whose values are distinguished names, with or without something added.
 const DN_SYNTAXES: [&str; 2] = ["1.3.6.1.4.1.1466.115.121.1.12", "1.3.6.1.4.1.1466.115.121.1.34"];
 
+/// Syntaxes whose values are whole numbers, the second one Active Directory's.
+const NUMBER_SYNTAXES: [&str; 2] = ["1.3.6.1.4.1.1466.115.121.1.27", "1.2.840.113556.1.4.906"];
+
 /// Everything in `mapping` that does not go with `schema`, worst first.
 #[must_use]
 pub fn check(mapping: &ResourceMapping, schema: &SchemaView) -> Vec<Finding> {
@@ -140,6 +143,11 @@ impl Check<'_> {
             );
         }
         let holds_dn = attribute.syntax.as_deref().is_none_or(|syntax| DN_SYNTAXES.contains(&syntax));
+        let holds_numbers = attribute.syntax.as_deref().is_none_or(|syntax| NUMBER_SYNTAXES.contains(&syntax));
+        if row.next.is_some() && !holds_numbers {
+            let message = format!("{} holds no whole numbers, but the row gives some", row.ldap);
+            self.error(&row.place, message, "take an attribute for numbers, such as gidNumber or uidNumber");
+        }
         if row.reference.is_some() && !holds_dn {
             let message = format!("{} holds no distinguished names, but the row is a reference", row.ldap);
             self.error(&row.place, message, "take an attribute whose values are distinguished names, such as manager");

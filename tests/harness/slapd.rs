@@ -20,7 +20,7 @@ const ADMIN_PASSWORD: &str = "Root-Account-7";
 /// What may differ between two instances.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// `uid` must be unique below `ou=people` (the overlay `unique`).
+    /// `uid` must be unique below `ou=people`, and `gidNumber` everywhere (the overlay `unique`).
     pub unique: bool,
     /// Every write waits for the disk, as in production. Tests don't survive a power cut and need not wait.
     pub fsync: bool,
@@ -205,7 +205,9 @@ fn set_up(directory: &Path, options: Options) {
     for folder in ["db", "slapd.d"] {
         fs::create_dir_all(directory.join(folder)).expect("a folder");
     }
-    let unique = format!("overlay unique\nunique_uri ldap:///ou=people,{SUFFIX}?uid?sub\n");
+    let unique = format!(
+        "overlay unique\nunique_uri ldap:///ou=people,{SUFFIX}?uid?sub\nunique_uri ldap:///{SUFFIX}?gidNumber?sub\n"
+    );
     let nothing = format!("refint_nothing {ADMIN}\n");
     let fill = |template: &str| {
         template

@@ -117,7 +117,17 @@ fn created(mapping: &ResourceMapping, case: &Case, request: &str) -> String {
         mapping.plan_create(&resource, &mentions, mode(case, true))
     });
     match plan {
-        Ok(plan) => Ldif::default().add(&plan.dn, &plan.attributes).into_text(),
+        Ok(plan) => {
+            let mut text = Ldif::default().add(&plan.dn, &plan.attributes).into_text();
+            for number in plan.numbers.iter().filter(|number| number.chosen.is_none()) {
+                let _ = writeln!(
+                    text,
+                    "{}: (a number from {} to {})",
+                    number.attribute, number.range.from, number.range.to
+                );
+            }
+            text
+        }
         Err(fault) => format!("{}: {fault}\n", fault.kind.scim_type()),
     }
 }

@@ -110,6 +110,14 @@ fn a_reference_needs_an_attribute_for_names() {
 }
 
 #[test]
+fn numbers_go_into_an_attribute_for_numbers() {
+    let row = r#"{ ldap = "mail", next = { from = 1, to = 9 } }"#;
+    only((Severity::Error, "no whole numbers", "gidNumber"), &found_with(row));
+    let head = HEAD.replace(r#""inetOrgPerson"]"#, r#""inetOrgPerson", "posixAccount"]"#);
+    assert_eq!(found(&head, &format!("{NAME_ROWS}{}", row.replace("mail", "uidNumber"))), []);
+}
+
+#[test]
 fn what_the_classes_demand_must_always_have_a_value() {
     let without = r#"{ scim = "userName", ldap = "uid", required = true }, { ldap = "cn", value = "x" }"#;
     only((Severity::Error, "demands sn", "add a row for sn"), &found(HEAD, without));

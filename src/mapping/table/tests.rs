@@ -290,6 +290,19 @@ const WRONG_ROWS: &[(&str, &str)] = &[
     ("template in wrong spelling", "{ ldap = \"x\", value = \"{{ username }}\" }"),
     ("condition that is no filter", "{ scim = \"title\", ldap = \"x\", only_if = \"userType = Employee\" }"),
     ("condition on unknown attribute", "{ scim = \"title\", ldap = \"x\", only_if = \"userTipe pr\" }"),
+    ("number without an end", "{ ldap = \"x\", next = { from = 20000 } }"),
+    ("numbers the wrong way round", "{ ldap = \"x\", next = { from = 9, to = 1 } }"),
+    ("numbers below nothing", "{ ldap = \"x\", next = { from = 1, to = 9, below = \"people\" } }"),
+    ("a number and a default", "{ ldap = \"x\", next = { from = 1, to = 9 }, value = \"7\", when = \"if-empty\" }"),
+    ("a number as text", "{ ldap = \"x\", next = { from = 1, to = 9 }, as = \"text\" }"),
+    (
+        "a number for a switch",
+        "{ scim = 'emails[type eq \"work\"].primary', ldap = \"x\", next = { from = 1, to = 9 } }",
+    ),
+    (
+        "a number that is only read",
+        "{ scim = \"title\", ldap = \"x\", next = { from = 1, to = 9 }, direction = \"from-ldap\" }",
+    ),
     ("written twice", "{ scim = \"title\", ldap = \"x\" },\n{ scim = \"nickName\", ldap = \"X\" }"),
     ("written by a key", "{ scim = \"title\", ldap = \"objectClass\" }"),
 ];
