@@ -11,6 +11,7 @@ mod fault;
 mod list;
 mod matching;
 mod membership;
+mod nested;
 mod numbers;
 mod order;
 mod read;

@@ -110,11 +110,18 @@ impl Carrier {
                 self.search_groups(&found.reading.dn, &mut known).await?;
             }
         }
+        if mapping.nested_groups {
+            self.add_indirect(mapping, found, &mut known).await?;
+        }
         Ok(known)
     }
 
     async fn complete(&self, mapping: &ResourceMapping, mut found: Found, known: &Known) -> Result<Resource, Fault> {
         found.reading.pointers.extend(known.groups_of(&found.reading.dn).iter().cloned().map(Pointer::group));
+        found
+            .reading
+            .pointers
+            .extend(known.indirect_of(&found.reading.dn).iter().cloned().map(Pointer::indirect_group));
         let members = match (&mapping.members, found.members) {
             (Some(members), Some(values)) => Some(self.members_text(members, &values).await?),
             _ => None,

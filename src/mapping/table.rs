@@ -51,6 +51,8 @@ pub struct ResourceMapping {
     pub members: Option<Members>,
     /// Where the groups of a user are read from.
     pub groups: GroupsOf,
+    /// A user's groups are also those that hold the groups of the user.
+    pub nested_groups: bool,
     /// What proves that a name is not taken.
     pub unique: Unique,
     /// The attributes.
@@ -217,6 +219,8 @@ impl Mapping {
                 if members.holds != MemberValue::Dn && self.user.groups != GroupsOf::None {
                     self.user.groups = GroupsOf::Search;
                 }
+                // Names are those of users, so no group is in a group.
+                self.user.nested_groups &= members.holds == MemberValue::Dn;
             }
         }
         self

@@ -24,6 +24,7 @@ mod large;
 mod listeners;
 mod lists;
 mod model;
+mod nested;
 mod numbers;
 mod okta_lifecycle;
 mod okta_spec;

@@ -26,6 +26,7 @@ pub(super) struct Sketch {
     pub(super) delete: Option<Located<Delete>>,
     pub(super) members: Option<Located<Members>>,
     pub(super) groups: GroupsOf,
+    pub(super) nested_groups: bool,
     pub(super) unique: Option<Located<Unique>>,
     pub(super) rows: Vec<Draft>,
     /// `rows` are all rows that the file has; the others are wrong and reported.
@@ -83,6 +84,7 @@ fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
         delete: sketch.delete.map_or(Delete::Delete, |it| it.value),
         members: sketch.members.map(|it| it.value),
         groups: sketch.groups,
+        nested_groups: sketch.nested_groups,
         unique,
         rows: sketch.rows.into_iter().map(|draft| draft.row).collect(),
         schema: sketch.schema,
@@ -154,6 +156,7 @@ impl Names<'_> {
             delete: self.delete(&reader, kind),
             members: self.members(&reader, kind),
             groups: groups(&reader, kind),
+            nested_groups: nested_groups(&reader, kind),
             unique: reader.choice("unique", &[("naming", Unique::Naming), ("search", Unique::Search)]),
             all_rows: count == rows.len()
                 && matches!(reader.node("attributes").map(|it| &it.value), Some(Value::List(_))),
@@ -345,6 +348,15 @@ fn groups(reader: &TableReader<'_>, kind: ResourceKind) -> GroupsOf {
         ("none", GroupsOf::None),
     ];
     reader.choice("groups", &words).map_or_else(|| words[0].1.clone(), |it| it.value)
+}
+
+fn nested_groups(reader: &TableReader<'_>, kind: ResourceKind) -> bool {
+    let Some(nested) = reader.optional::<bool>("nested_groups") else { return false };
+    if kind == ResourceKind::Group {
+        let help = "move it to the [user] table".to_owned();
+        reader.findings().report(&nested.spot, "`nested_groups` is about the groups of users", help);
+    }
+    nested.value
 }
 
 /// Of `memberUid` everybody knows what it holds.
