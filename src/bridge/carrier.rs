@@ -7,6 +7,7 @@ use crate::directory::{Dialect, SchemaView};
 use crate::mapping::{Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
+use super::group_names::{Owed, Touched};
 use super::target::Target;
 use super::{Action, Fault, Intent, Policy, Receipt, membership, numbers, order, snapshot, write};
 
@@ -23,6 +24,8 @@ pub(super) struct Inner {
     pub locks: order::Locks,
     pub places: membership::Places,
     pub numbers: numbers::Numbers,
+    /// Users whose attribute could not be brought up to date.
+    pub owed_names: Arc<Owed>,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
 }
@@ -36,6 +39,7 @@ impl Carrier {
             locks: order::Locks::default(),
             places: membership::Places::default(),
             numbers: numbers::Numbers::default(),
+            owed_names: Arc::default(),
             schema: OnceLock::new(),
             snapshots: snapshot::Snapshots::default(),
         };
@@ -45,23 +49,24 @@ impl Carrier {
     /// Carries `intent` out.
     pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
-        let outcome = self.carry(mapping, intent).await;
+        let touched = Touched::new(&self.inner.owed_names);
+        let outcome = self.carry(mapping, intent, &touched).await;
         // Also after a fault: a write whose outcome is unknown may have been carried out.
         self.inner.snapshots.written(mapping.kind);
-        outcome
+        self.follow_up(outcome, touched).await
     }
 
-    async fn carry(&self, mapping: &ResourceMapping, intent: Intent) -> Result<Receipt, Fault> {
-        let if_match = intent.if_match.as_ref();
+    async fn carry(&self, mapping: &ResourceMapping, intent: Intent, touched: &Touched) -> Result<Receipt, Fault> {
+        let aside = write::Aside { if_match: intent.if_match.as_ref(), answer: intent.answer, touched };
         match intent.action {
-            Action::Create(resource) => self.create(mapping, resource).await,
+            Action::Create(resource) => self.create(mapping, resource, touched).await,
             Action::Replace { id, resource } => {
-                self.update(mapping, &id, write::Change::replace(mapping, resource), if_match, intent.answer).await
+                self.update(mapping, &id, write::Change::replace(mapping, resource), aside).await
             }
             Action::Patch { id, patch } => {
-                self.update(mapping, &id, write::Change::patch(mapping, patch)?, if_match, intent.answer).await
+                self.update(mapping, &id, write::Change::patch(mapping, patch)?, aside).await
             }
-            Action::Delete { id } => self.delete(mapping, &id, if_match).await,
+            Action::Delete { id } => self.delete(mapping, &id, aside).await,
         }
     }
 

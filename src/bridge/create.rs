@@ -4,13 +4,19 @@ use crate::directory::{Dn, Entry, FaultKind as Kind};
 use crate::mapping::{IdForm, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
+use super::group_names::Touched;
 use super::membership::VALUES;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
 
 impl Carrier {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
-    pub(super) async fn create(&self, mapping: &ResourceMapping, resource: Resource) -> Result<Receipt, Fault> {
+    pub(super) async fn create(
+        &self,
+        mapping: &ResourceMapping,
+        resource: Resource,
+        touched: &Touched,
+    ) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
@@ -26,6 +32,8 @@ impl Carrier {
                 Some(turn)
             }
         };
+        self.touch_new(touched, mapping, &plan);
+        self.touch(touched, &later);
         let mut entry = self.add_numbered(mapping, &resource, &mut plan).await?;
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();

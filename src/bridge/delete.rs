@@ -4,17 +4,13 @@ use crate::directory::{self, Dn, Entry};
 use crate::mapping::{Delete, ResourceMapping};
 
 use super::version::check_version;
-use super::write::{ATTEMPTS, moved_on};
-use super::{Carrier, Fault, Receipt, VersionMatch};
+use super::write::{ATTEMPTS, Aside, moved_on};
+use super::{Carrier, Fault, Receipt};
 
 impl Carrier {
     /// Deletes a resource the way the table says.
-    pub(super) async fn delete(
-        &self,
-        mapping: &ResourceMapping,
-        id: &str,
-        if_match: Option<&VersionMatch>,
-    ) -> Result<Receipt, Fault> {
+    pub(super) async fn delete(&self, mapping: &ResourceMapping, id: &str, aside: Aside<'_>) -> Result<Receipt, Fault> {
+        let if_match = aside.if_match;
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
         let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
@@ -30,6 +26,9 @@ impl Carrier {
             };
             if if_match.is_some() {
                 check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
+            }
+            if mapping.members.is_some() {
+                self.touch_members(aside.touched, &entry.dn).await?;
             }
             match self.remove(mapping, &entry).await {
                 Ok(()) => {

@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod explain;
 mod fault;
+mod group_names;
 mod list;
 mod matching;
 mod membership;

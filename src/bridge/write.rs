@@ -7,6 +7,7 @@ use crate::mapping::{MemberChange, MemberDelta, Members, Mentions, ResourceMappi
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
 use super::create::duplicate;
+use super::group_names::Touched;
 use super::membership::{Beside, Place};
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt, VersionMatch};
@@ -29,16 +30,26 @@ enum What {
     Patch(Patch),
 }
 
+/// What else there is to a change.
+#[derive(Clone, Copy)]
+pub(super) struct Aside<'a> {
+    /// The versions that may be changed.
+    pub if_match: Option<&'a VersionMatch>,
+    /// The receipt has to hold the changed resource.
+    pub answer: bool,
+    /// Takes note of the users whose groups change.
+    pub touched: &'a Touched,
+}
+
 /// One request to change a resource.
 struct Request<'a> {
     mapping: &'a ResourceMapping,
     id: &'a str,
     change: &'a Change,
     delta: MemberDelta,
-    if_match: Option<&'a VersionMatch>,
+    aside: Aside<'a>,
     /// Tells whether the entry was changed between reading and writing.
     mark: Option<AttributeName>,
-    answer: bool,
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
@@ -84,20 +95,21 @@ impl Carrier {
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        if_match: Option<&VersionMatch>,
-        answer: bool,
+        aside: Aside<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
             _ => MemberDelta::default(),
         };
-        if let Some(members) = mapping.members.as_ref().filter(|_| change.is_small() && if_match.is_none() && !answer) {
+        let plain = change.is_small() && aside.if_match.is_none() && !aside.answer;
+        if let Some(members) = mapping.members.as_ref().filter(|_| plain) {
+            self.touch(aside.touched, &delta);
             self.change_members(mapping, members, id, &delta).await?;
             return Ok(Receipt::Changed);
         }
-        let mark = self.change_mark(if_match).await;
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home: OnceLock::new() };
+        let mark = self.change_mark(aside.if_match).await;
+        let request = Request { mapping, id, change: &change, delta, aside, mark, home: OnceLock::new() };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -109,8 +121,8 @@ impl Carrier {
     /// One attempt at a change; `None` when it has to be planned anew, from what is there now: what a lost attempt
     /// did is then no longer different.
     async fn attempt(&self, request: &Request<'_>) -> Result<Option<Receipt>, Fault> {
-        let Request { mapping, id, change, .. } = *request;
-        let with_members = change.resets_members() || request.if_match.is_some() || request.answer;
+        let Request { mapping, id, change, aside, .. } = *request;
+        let with_members = change.resets_members() || aside.if_match.is_some() || aside.answer;
         let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
         attributes.extend(request.mark.clone());
         let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
@@ -118,13 +130,14 @@ impl Carrier {
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
         let mut place = Self::place_at(mapping, &entry);
-        let before = self.finish(mapping, entry.clone(), request.if_match.is_some()).await?;
-        check_version(&before, request.if_match)?;
+        let before = self.finish(mapping, entry.clone(), aside.if_match.is_some()).await?;
+        check_version(&before, aside.if_match)?;
         let update = self.plan(mapping, &entry, &before, change).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
+        self.touch_update(aside.touched, mapping, &entry, &update).await?;
         if update.is_empty() && mapping.members.is_none() {
             self.tidy(home, Some(&entry.dn)).await;
-            return Ok(Some(if request.answer { Receipt::Updated(before) } else { Receipt::Changed }));
+            return Ok(Some(if aside.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
             Some(members) if change.resets_members() => {
@@ -132,6 +145,7 @@ impl Carrier {
             }
             _ => request.delta.clone(),
         };
+        self.touch(aside.touched, &delta);
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
         let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
             Some(members) => {
@@ -139,7 +153,7 @@ impl Carrier {
                     let nobody = self.holds_nobody(mapping, members, &entry.dn).await;
                     place.nobody = nobody.map_err(|fault| self.fault(fault))?;
                 }
-                let read_back = if request.answer { attributes } else { Vec::new() };
+                let read_back = if aside.answer { attributes } else { Vec::new() };
                 let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
                 self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
             }
@@ -169,7 +183,7 @@ impl Carrier {
         if !update.is_empty() {
             tracing::info!(entry = %entry.dn, "changed");
         }
-        if !request.answer {
+        if !request.aside.answer {
             return Ok(Receipt::Changed);
         }
         let entry = match changed {

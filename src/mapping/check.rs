@@ -69,6 +69,7 @@ pub fn check(mapping: &ResourceMapping, schema: &SchemaView) -> Vec<Finding> {
     for row in &mapping.rows {
         check.row(row);
     }
+    check.group_names();
     check.naming();
     check.mandatory();
     check.members();
@@ -151,6 +152,26 @@ impl Check<'_> {
         if row.reference.is_some() && !holds_dn {
             let message = format!("{} holds no distinguished names, but the row is a reference", row.ldap);
             self.error(&row.place, message, "take an attribute whose values are distinguished names, such as manager");
+        }
+    }
+
+    /// The attributes for the names of a user's groups are there and hold text, as much as there may be.
+    fn group_names(&mut self) {
+        let mapping = self.mapping;
+        for row in &mapping.group_names {
+            let Some(attribute) = self.known(&row.ldap, &row.place) else { continue };
+            self.writable(&row.ldap, attribute.no_user_modification, &row.place);
+            let no_text = DN_SYNTAXES.iter().chain(&NUMBER_SYNTAXES).any(|no| attribute.syntax.as_deref() == Some(*no));
+            if no_text {
+                let message = format!("{} holds no text, but the row joins names in it", row.ldap);
+                self.error(&row.place, message, "take an attribute for text, such as departmentNumber");
+            }
+            let room = attribute.length.and_then(|length| usize::try_from(length).ok());
+            if let Some(room) = room.filter(|room| row.max_length.is_none_or(|most| most > *room)) {
+                let message = format!("the schema says that {} holds {room} characters", row.ldap);
+                let help = format!("write max_length = {room}, so that names which don't fit are left out whole");
+                self.report(Severity::Warning, &row.place, message, help);
+            }
         }
     }
 

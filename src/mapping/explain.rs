@@ -38,7 +38,18 @@ impl ResourceMapping {
             let scim = row.scim.as_ref().map_or_else(|| "(computed)".to_owned(), ToString::to_string);
             Step { place: row.place.clone(), scim, ldap: row.ldap.to_string(), outcome, refused }
         });
-        rows.chain(self.account_step(resource)).collect()
+        rows.chain(self.account_step(resource)).chain(self.group_steps()).collect()
+    }
+
+    /// What no request says: the names of the groups that the user turns out to be in.
+    fn group_steps(&self) -> impl Iterator<Item = Step> {
+        self.group_names.iter().map(|row| Step {
+            place: row.place.clone(),
+            scim: "groups".to_owned(),
+            ldap: row.ldap.to_string(),
+            outcome: "the names of the user's groups, written when these change".to_owned(),
+            refused: false,
+        })
     }
 
     /// What `active` says; `disable` of the table carries it, unless a row does.

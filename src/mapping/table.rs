@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::group_names::GroupNames;
 use super::row::Row;
 use super::template::dn::DnTemplate;
 use crate::directory::{AttributeName, Dialect, Dn, Filter, IdForm};
@@ -53,6 +54,8 @@ pub struct ResourceMapping {
     pub groups: GroupsOf,
     /// A user's groups are also those that hold the groups of the user.
     pub nested_groups: bool,
+    /// Attributes of users that hold the names of their groups.
+    pub group_names: Vec<GroupNames>,
     /// What proves that a name is not taken.
     pub unique: Unique,
     /// The attributes.

@@ -16,6 +16,7 @@ mod docs_toml;
 mod etags;
 mod explain;
 mod failures;
+mod group_names;
 mod group_push;
 mod groups;
 mod harness_slapd;

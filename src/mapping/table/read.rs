@@ -6,6 +6,7 @@ use super::{
     Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique, check, served,
 };
 use crate::directory::{AttributeName, Dn, Filter, IdForm};
+use crate::mapping::group_names::{self, GroupNamesDraft};
 use crate::mapping::row::{Draft, read_row};
 use crate::mapping::template::dn::DnTemplate;
 use crate::scim::{ResourceKind, ResourceSchema};
@@ -27,6 +28,7 @@ pub(super) struct Sketch {
     pub(super) members: Option<Located<Members>>,
     pub(super) groups: GroupsOf,
     pub(super) nested_groups: bool,
+    pub(super) group_names: Vec<GroupNamesDraft>,
     pub(super) unique: Option<Located<Unique>>,
     pub(super) rows: Vec<Draft>,
     /// `rows` are all rows that the file has; the others are wrong and reported.
@@ -57,6 +59,7 @@ pub(super) fn mapping(
     let mut user = user?;
     let mut group = group;
     check::references(&mut user, group.as_mut(), findings);
+    check::group_names(&user, group.as_ref(), findings);
     let user = resource(user, findings);
     let group = group.map(|group| resource(group, findings));
     match (user, group) {
@@ -85,6 +88,7 @@ fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
         members: sketch.members.map(|it| it.value),
         groups: sketch.groups,
         nested_groups: sketch.nested_groups,
+        group_names: sketch.group_names.into_iter().map(|draft| draft.row).collect(),
         unique,
         rows: sketch.rows.into_iter().map(|draft| draft.row).collect(),
         schema: sketch.schema,
@@ -131,6 +135,7 @@ impl Names<'_> {
         let examples = Examples::of(kind);
         let mut rows = Vec::new();
         let written = reader.list_of_tables("attributes", "this row", &format!("attributes = {}", examples.attributes));
+        let (named, written): (Vec<_>, Vec<_>) = written.into_iter().partition(|row| group_names::is_one(row, kind));
         let count = written.len();
         for row in written {
             let Some(draft) = read_row(row, &standard, self.base_dn) else { continue };
@@ -157,6 +162,7 @@ impl Names<'_> {
             members: self.members(&reader, kind),
             groups: groups(&reader, kind),
             nested_groups: nested_groups(&reader, kind),
+            group_names: named.into_iter().filter_map(group_names::read).collect(),
             unique: reader.choice("unique", &[("naming", Unique::Naming), ("search", Unique::Search)]),
             all_rows: count == rows.len()
                 && matches!(reader.node("attributes").map(|it| &it.value), Some(Value::List(_))),
