@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// The shipped table with more rows for users.
-fn table(rows: &str) -> String {
+pub fn table(rows: &str) -> String {
     let text = std::fs::read_to_string(shipped("mapping/openldap.toml")).unwrap();
     assert!(!text.contains("carLicense") && !text.contains("roomNumber"));
     text.replacen("attributes = [", &format!("attributes = [\n{rows}"), 1)
 }
 
-const PLAIN: &str = r#"{ scim = "groups", ldap = "carLicense", separator = "; " },"#;
+pub const PLAIN: &str = r#"{ scim = "groups", ldap = "carLicense", separator = "; " },"#;
 
 async fn world(name: &str, rows: &str) -> World {
     World::with(name, |config| config.log("debug").mapping_text(&table(rows))).await
@@ -125,7 +125,7 @@ async fn groups_may_be_told_by_another_name_and_by_way_of_other_groups() {
 
 #[tokio::test]
 async fn groups_that_hold_names_show_too() {
-    let (users, _) = table(PLAIN).split_once("\n[group]").map(|(users, _)| (users.to_owned(), ())).unwrap();
+    let users = table(PLAIN).split_once("\n[group]").unwrap().0.to_owned();
     let table = format!(
         "{users}\n[group]\nbase = \"ou=groups,{{base_dn}}\"\nobject_class = [\"posixGroup\"]\nrdn = \"cn\"\n\
          members = \"memberUid\"\nattributes = [ {{ scim = \"displayName\", ldap = \"cn\", required = true }}, \
@@ -240,4 +240,28 @@ async fn check_and_explain_know_the_row() {
     let config = Config::for_slapd(slapd, &base).mapping_text(&table(&PLAIN.replace("carLicense", "carLicence")));
     let checked = run(&config, &["check"]);
     assert!(checked.out.contains("no attribute carLicence") && checked.out.contains("carLicense"), "{}", checked.out);
+}
+
+#[tokio::test]
+async fn who_writes_what_is_old_by_then_notices_and_writes_again() {
+    let proxy = Proxy::before(Slapd::shared().port());
+    let plain = |config: Config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true");
+    let world = World::with("names-stale", |config| plain(config).mapping_text(&table(PLAIN))).await;
+    let other = Daemon::start(BINARY, &Config::for_slapd(Slapd::shared(), &world.base).mapping_text(&table(PLAIN)));
+    let ids = world.people_named(&["ada"]).await;
+    let (one, two) = (world.group("One", &[]).await, world.group("Two", &[]).await);
+    proxy.hold_next_modify();
+    let meanwhile = async {
+        proxy.await_held().await;
+        proxy.hold_next_modify();
+        proxy.resume();
+        // What the user's attribute is to be is computed, and on its way, when another bridge changes it.
+        proxy.await_held().await;
+        let change = patch(&add(&[&ids[0]]));
+        other.scim(BASIC).patch(&format!("/Groups/{two}"), &change).await.expect(204);
+        assert_eq!(world.license("ada").await, "One; Two");
+        proxy.resume();
+    };
+    tokio::join!(world.patch_group(&one, add(&[&ids[0]])), meanwhile);
+    assert_eq!(world.license("ada").await, "One; Two");
 }
