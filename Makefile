@@ -3,6 +3,8 @@
 .PHONY: help setup demo test soak conformance bench bench-smoke check fmt fmt-check clippy deny
 
 CARGO ?= cargo
+# openldap, active-directory or 389ds: the directory that `make demo` starts.
+DIRECTORY ?= openldap
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -10,9 +12,9 @@ help: ## this list
 setup: ## install the servers that demo, test and bench start (Debian packages; quick when all are there)
 	@tests/setup.sh
 
-demo: setup ## play what Okta sends against a throw-away OpenLDAP and show what becomes of it
+demo: setup ## play what Okta sends against a throw-away directory and show what becomes of it (DIRECTORY=openldap|active-directory|389ds)
 	@$(CARGO) build --quiet --bin scim2ldap --example demo
-	@$(CARGO) run --quiet --example demo
+	@$(CARGO) run --quiet --example demo -- $(DIRECTORY)
 
 test: setup ## all tests: units, properties, golden files, and the daemon against real servers
 	$(CARGO) test --locked

@@ -9,6 +9,7 @@
 //! | [`bridge`] | intent to receipt: order, apply, reads |
 //! | [`mapping`] | translation both ways, filter compilation, the plan; pure |
 //! | [`directory`] | the LDAP conversation: connections, controls, fail-over, dialects |
+//! | [`store`] | what must outlive the process: a queue, small records, aliases, tokens |
 //!
 //! [`tables`] reads the TOML files that people edit and reports every mistake at once; [`config`],
 //! [`daemon`], [`telemetry`] and [`cli`] put the rooms together. `docs/architecture.md` tells the whole.
@@ -21,5 +22,6 @@ pub mod directory;
 pub mod http;
 pub mod mapping;
 pub mod scim;
+pub mod store;
 pub mod tables;
 pub mod telemetry;

@@ -1,18 +1,41 @@
 #!/bin/sh
-# Installs what the tests, the demo and the bench need besides Rust, as Debian packages: an OpenLDAP server to start
-# throw-away instances of, its command-line tools, and systemd-analyze for the unit files.
+# Installs what the tests, the demo and the bench need besides Rust, as Debian packages: an OpenLDAP server, Samba as a
+# domain controller and 389 Directory Server to start throw-away instances of, command-line tools, a C compiler for the
+# library that gives Samba other ports, and systemd-analyze for the unit files.
 # Nothing is started, no server that is already on this machine is touched, and when all is there it just returns.
 #
 # usage: setup.sh [PACKAGE...]      (packages that are missing, too)
 set -eu
 
-programs="slapd:slapd slapadd:slapd slaptest:slapd ldapsearch:ldap-utils systemd-analyze:systemd"
+# A program or a file, and the package that it comes with.
+needed="slapd:slapd slapadd:slapd slaptest:slapd ldapsearch:ldap-utils systemd-analyze:systemd
+    samba:samba /usr/lib/python3/dist-packages/samba/provision/__init__.py:python3-samba
+    /usr/lib/*/samba/ldb/samba_dsdb.so:samba-dsdb-modules /usr/share/samba/setup/provision.ldif:samba-ad-provision
+    gcc:gcc /usr/include/dlfcn.h:libc6-dev
+    ns-slapd:389-ds-base certutil:libnss3-tools pk12util:libnss3-tools openssl:openssl"
 
 PATH=$PATH:/usr/sbin:/sbin
+
+there() {
+    case $1 in
+        /*)
+            # shellcheck disable=SC2086 # a pattern
+            set -- $1
+            [ -e "$1" ]
+            ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
 missing=${*:+ $*}
-for pair in $programs; do
-    program=${pair%:*} package=${pair#*:}
-    command -v "$program" >/dev/null || case " $missing " in
+# The patterns are for there(), not for here.
+set -f
+# shellcheck disable=SC2086 # a list
+set -- $needed
+set +f
+for pair in "$@"; do
+    package=${pair#*:}
+    there "${pair%:*}" || case " $missing " in
         *" $package "*) ;;
         *) missing="$missing $package" ;;
     esac

@@ -3,18 +3,44 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::directory::{Dialect, SchemaView};
+use crate::directory::{Dialect, Dn, FaultKind, SchemaView};
 use crate::mapping::{Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
 use super::group_names::{Owed, Touched};
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, membership, numbers, order, snapshot, write};
+use super::{
+    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, snapshot, write,
+};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Carrier {
     pub inner: Arc<Inner>,
+}
+
+/// What is known of an intent before it is carried out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Earlier {
+    /// The id that was given out for what is to be created.
+    pub id: Option<String>,
+    /// It was begun before and nobody knows how far it came: what is there as it was planned is its own work.
+    pub started: bool,
+    /// Where the entry was when the client asked; others may refer to it by that name.
+    pub home: Option<Dn>,
+}
+
+/// How a change is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The versions that may be changed.
+    pub if_match: Option<&'a VersionMatch>,
+    /// Whether the receipt has to hold the resource.
+    pub answer: bool,
+    /// Where the entry was before.
+    pub home: Option<&'a Dn>,
+    /// Takes note of the users whose groups change.
+    pub touched: &'a Touched,
 }
 
 pub(super) struct Inner {
@@ -28,10 +54,11 @@ pub(super) struct Inner {
     pub owed_names: Arc<Owed>,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
+    pub accounts: account::Accounts,
 }
 
 impl Carrier {
-    pub fn new(mapping: Arc<Mapping>, target: Target, policy: Policy) -> Self {
+    pub fn new(mapping: Arc<Mapping>, target: Target, policy: Policy, snapshots: snapshot::Snapshots) -> Self {
         let inner = Inner {
             mapping,
             target,
@@ -41,32 +68,40 @@ impl Carrier {
             numbers: numbers::Numbers::default(),
             owed_names: Arc::default(),
             schema: OnceLock::new(),
-            snapshots: snapshot::Snapshots::default(),
+            snapshots,
+            accounts: account::Accounts::default(),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Carries `intent` out.
-    pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
+    /// Carries `intent` out. `earlier` is what is known of it from before.
+    pub async fn apply(&self, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
         let touched = Touched::new(&self.inner.owed_names);
-        let outcome = self.carry(mapping, intent, &touched).await;
+        let outcome = self.carry(mapping, intent, earlier, &touched).await;
         // Also after a fault: a write whose outcome is unknown may have been carried out.
         self.inner.snapshots.written(mapping.kind);
         self.follow_up(outcome, touched).await
     }
 
-    async fn carry(&self, mapping: &ResourceMapping, intent: Intent, touched: &Touched) -> Result<Receipt, Fault> {
-        let aside = write::Aside { if_match: intent.if_match.as_ref(), answer: intent.answer, touched };
-        match intent.action {
-            Action::Create(resource) => self.create(mapping, resource, touched).await,
+    async fn carry(
+        &self,
+        mapping: &ResourceMapping,
+        intent: Intent,
+        earlier: &Earlier,
+        touched: &Touched,
+    ) -> Result<Receipt, Fault> {
+        let Intent { action, if_match, answer, .. } = intent;
+        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), touched };
+        match action {
+            Action::Create(resource) => self.create(mapping, resource, earlier, touched).await,
             Action::Replace { id, resource } => {
-                self.update(mapping, &id, write::Change::replace(mapping, resource), aside).await
+                self.update(mapping, &id, write::Change::replace(mapping, resource), asked).await
             }
             Action::Patch { id, patch } => {
-                self.update(mapping, &id, write::Change::patch(mapping, patch)?, aside).await
+                self.update(mapping, &id, write::Change::patch(mapping, patch)?, asked).await
             }
-            Action::Delete { id } => self.delete(mapping, &id, aside).await,
+            Action::Delete { id } => self.delete(mapping, &id, asked).await,
         }
     }
 
@@ -81,6 +116,11 @@ impl Carrier {
 
     pub fn dialect(&self) -> &'static Dialect {
         self.inner.target.dialect()
+    }
+
+    /// Whether nobody knows what came of a write, and somebody else will find out.
+    pub fn gives_up(&self, fault: &crate::directory::Fault) -> bool {
+        self.inner.policy.hands_over && fault.kind == FaultKind::UnknownOutcome
     }
 
     /// `meta.location` of a resource.

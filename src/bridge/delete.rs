@@ -3,18 +3,24 @@
 use crate::directory::{self, Dn, Entry};
 use crate::mapping::{Delete, ResourceMapping};
 
+use super::carrier::Asked;
 use super::version::check_version;
-use super::write::{ATTEMPTS, Aside, moved_on};
+use super::write::{ATTEMPTS, moved_on};
 use super::{Carrier, Fault, Receipt};
 
 impl Carrier {
     /// Deletes a resource the way the table says.
-    pub(super) async fn delete(&self, mapping: &ResourceMapping, id: &str, aside: Aside<'_>) -> Result<Receipt, Fault> {
-        let if_match = aside.if_match;
+    pub(super) async fn delete(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        Asked { if_match, home, touched, .. }: Asked<'_>,
+    ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
         let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
-        let mut tried = None;
+        // What may refer to the entry does so by the name that it had when it was asked for.
+        let mut tried = home.cloned();
         for _ in 0..ATTEMPTS {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
@@ -28,7 +34,7 @@ impl Carrier {
                 check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
             }
             if mapping.members.is_some() {
-                self.touch_members(aside.touched, &entry.dn).await?;
+                self.touch_members(touched, &entry.dn).await?;
             }
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
@@ -40,7 +46,7 @@ impl Carrier {
                     }
                     return Ok(Receipt::Deleted);
                 }
-                Err(fault) if moved_on(&fault) => tried = Some(entry.dn),
+                Err(fault) if moved_on(&fault) && !self.gives_up(&fault) => tried = Some(entry.dn),
                 Err(fault) => return Err(self.fault(fault)),
             }
         }

@@ -76,7 +76,7 @@ impl Carrier {
         told.unless_away(numbers)?;
         let free = self.free(mapping, resource, &plan.dn).await;
         told.unless_away(free)?;
-        let mut ldif = Ldif::default().add(&plan.dn, &plan.attributes);
+        let mut ldif = plan.to_ldif();
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             ldif = ldif.modify(&plan.dn, &members.modifications(later.add, later.remove));
         }
@@ -179,7 +179,7 @@ impl Carrier {
     /// A fault when the name that the entry would get is taken.
     async fn free(&self, mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Result<(), Fault> {
         if mapping.unique == Unique::Search {
-            self.refuse_duplicate(mapping, resource).await?;
+            self.refuse_duplicate(mapping, resource, None).await?;
         }
         let attributes = vec![mapping.id.attribute.clone()];
         let search = Search { base: dn.clone(), scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };

@@ -3,6 +3,10 @@
 use crate::directory;
 use crate::mapping::NoId;
 use crate::scim::{self, FaultKind, ResourceKind};
+use crate::store::StoreFault;
+
+/// Seconds after which a client may ask again when the store can't keep anything: a person has to make room.
+const STORE_RETRY: u32 = 60;
 
 /// Why something was not done. Which HTTP status each gets is the business of [`crate::http`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +60,10 @@ impl Fault {
         if fault.is_uniqueness() {
             return Self::Request(scim::Fault::new(FaultKind::Uniqueness, detail));
         }
+        if fault.is_password_policy() {
+            let detail = format!("The password does not meet the domain's policy, or there is none: {detail}");
+            return Self::Request(scim::Fault::new(FaultKind::InvalidValue, detail));
+        }
         match fault.kind {
             Kind::AccessDenied => Self::Forbidden(detail),
             Kind::Constraint | Kind::InvalidSyntax | Kind::ObjectClass | Kind::ValueExists | Kind::NotAllowedOnRdn => {
@@ -73,6 +81,17 @@ fn in_its_own_words(fault: &directory::Fault) -> String {
         return message;
     }
     format!("{message} (the directory says: {})", fault.diagnostic)
+}
+
+impl From<StoreFault> for Fault {
+    /// What the store can't keep is not promised.
+    fn from(fault: StoreFault) -> Self {
+        let detail = format!(
+            "The directory can't take the change now, and the bridge can't keep it: {fault}. Nothing was changed; ask \
+             again later."
+        );
+        Self::Unavailable { detail, retry_after: STORE_RETRY }
+    }
 }
 
 impl From<NoId> for Fault {

@@ -189,6 +189,7 @@ impl Carrier {
                     tracing::info!(entry = %place.dn, changed, "members");
                     return Ok(());
                 }
+                Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
                 // The group is elsewhere by now, or it is another one.
                 Err(fault) if matches!(fault.kind, Kind::AssertionFailed | Kind::NotFound | Kind::UnknownOutcome) => {
                     self.inner.places.forget(id);
@@ -322,6 +323,7 @@ impl Carrier {
     /// `delta` without the values that are as they should be.
     async fn cut_down(&self, members: &Members, dn: &Dn, delta: MemberDelta) -> Result<MemberDelta, directory::Fault> {
         let add = self.sift(members, dn, delta.add, false).await?;
+        let add = self.besides_primary(dn, add, &delta.remove).await?;
         let remove = self.sift(members, dn, delta.remove, true).await?;
         Ok(MemberDelta { add, remove })
     }

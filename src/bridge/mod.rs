@@ -3,6 +3,7 @@
 //! A [`Carrier`] carries intents out on a target. A resource is changed by one intent at a time ([`order`]); what the
 //! directory answers becomes a [`Receipt`] or a [`Fault`].
 
+mod account;
 mod carrier;
 mod create;
 mod delete;
@@ -15,27 +16,36 @@ mod membership;
 mod nested;
 mod numbers;
 mod order;
+mod outage;
+mod primary;
 mod read;
 mod references;
+mod shadow;
 mod snapshot;
 mod target;
 mod tidy;
 mod version;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
+pub use outage::{Backstage, Ledger};
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::Directory;
 use crate::mapping::Mapping;
 use crate::scim::{Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
+use crate::store::seal::SealKey;
 
-use carrier::Carrier;
-use target::Target;
+use carrier::{Carrier, Earlier};
+use outage::{Keep, turn_key};
+use target::{Live, Target};
 
 /// What one tenant is served by: a mapping table over a directory. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +53,8 @@ pub struct Bridge {
     tenant: Arc<str>,
     directory: Directory,
     live: Carrier,
+    /// Where changes are accepted while the directory is away.
+    keep: Option<Keep>,
 }
 
 /// What a tenant's configuration says about how its intents are carried out.
@@ -58,6 +70,8 @@ pub struct Policy {
     pub max_results: usize,
     /// Seconds after which a client may ask again when the directory is away.
     pub retry_after: u32,
+    /// Whether somebody else goes on where the directory does not answer, so that it need not be asked again at once.
+    pub hands_over: bool,
 }
 
 /// What is asked of one resource.
@@ -71,6 +85,17 @@ pub struct Intent {
     pub if_match: Option<VersionMatch>,
     /// Whether the receipt has to hold the changed resource; without, it need not be read.
     pub answer: bool,
+    /// Who asks.
+    pub origin: Origin,
+}
+
+/// Who asks for something, as people read it later.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The credential that the request came with, by its name.
+    pub by: Arc<str>,
+    /// The id of the request in the log.
+    pub request: Arc<str>,
 }
 
 /// What to do with one resource.
@@ -133,12 +158,40 @@ pub enum Receipt {
     Deleted,
 }
 
+/// A receipt, and whether it is a promise.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What came of the intent, or what will come of it.
+    pub receipt: Receipt,
+    /// The number of the item, where the change is on disk and still owed to the directory.
+    pub owed: Option<i64>,
+}
+
 impl Bridge {
-    /// A bridge from `tenant`'s resources to the entries of `directory`.
+    /// A bridge from `tenant`'s resources to the entries of `directory`, which can do nothing while that is away.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let live = Carrier::new(mapping, Target::Live(directory.clone()), policy);
-        Self { tenant, directory, live }
+        let target = Target::Live(Live::new(directory.clone(), &mapping, Arc::default()));
+        let live = Carrier::new(mapping, target, policy, snapshot::Snapshots::default());
+        Self { tenant, directory, live, keep: None }
+    }
+
+    /// A bridge that goes on while the directory is away, and carries out what is owed when it is back. Its work in the
+    /// background begins with [`Backstage::run`] and ends when the last clone of the bridge is dropped.
+    #[must_use]
+    pub fn keeping(
+        ledger: Arc<Ledger>,
+        key: Option<SealKey>,
+        mapping: Arc<Mapping>,
+        directory: Directory,
+        policy: Policy,
+    ) -> (Self, Backstage) {
+        let policy = Policy { hands_over: true, ..policy };
+        let snapshots = snapshot::Snapshots::default();
+        let (keep, backstage) = Keep::new(ledger, key, &mapping, &directory, &policy, &snapshots);
+        let target = Target::Live(keep.echoing(&directory));
+        let live = Carrier::new(mapping, target, policy, snapshots);
+        (Self { tenant: Arc::clone(&keep.ledger.tenant), directory, live, keep: Some(keep) }, backstage)
     }
 
     /// The tenant's name.
@@ -170,20 +223,57 @@ impl Bridge {
         self.directory.ping().await.map_err(|fault| self.live.fault(fault))
     }
 
-    /// Carries `intent` out.
-    pub async fn apply(&self, intent: Intent) -> Result<Receipt, Fault> {
-        self.live.apply(intent).await
+    /// Carries `intent` out; or, if the directory can't do it now, puts it on disk to be carried out later.
+    pub async fn apply(&self, intent: Intent) -> Result<Answered, Fault> {
+        let Some(keep) = &self.keep else { return self.at_once(intent).await };
+        let mapping = self.live.mapping(intent.kind)?;
+        // From the question whether the intent has to wait until it does nobody else may change the resource.
+        let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
+        if self.is_away() || keep.has_to_wait(&intent) {
+            return keep.accept(intent, false).await;
+        }
+        match self.at_once(intent.clone()).await {
+            Err(Fault::Unavailable { .. }) => {
+                keep.ledger.wake();
+                keep.accept(intent, true).await
+            }
+            answered => answered,
+        }
+    }
+
+    async fn at_once(&self, intent: Intent) -> Result<Answered, Fault> {
+        let receipt = self.live.apply(intent, &Earlier::default()).await?;
+        Ok(Answered { receipt, owed: None })
+    }
+
+    /// Whether the directory did not answer when it was last asked.
+    fn is_away(&self) -> bool {
+        self.directory.health().reachable == Some(false)
     }
 
     /// The resource with this id. `projection` says what the answer will show, so that no more is read.
     pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
-        self.live.get(kind, id, projection).await
+        let Some(keep) = &self.keep else { return self.live.get(kind, id, projection).await };
+        if self.is_away() || keep.knows_better(Some(id)) {
+            return keep.get(kind, id, projection).await;
+        }
+        match self.live.get(kind, id, projection).await {
+            Err(Fault::Unavailable { .. }) => keep.get(kind, id, projection).await,
+            answer => answer,
+        }
     }
 
     /// One page of what matches, of one kind or of several. With several kinds each has the query in the terms of its
     /// own schema; page and order are those of the first.
     pub async fn list(&self, asked: &[(ResourceKind, Query)]) -> Result<Page, Fault> {
-        self.live.list(asked).await
+        let Some(keep) = &self.keep else { return self.live.list(asked).await };
+        if self.is_away() || keep.knows_better(None) {
+            return keep.list(asked).await;
+        }
+        match self.live.list(asked).await {
+            Err(Fault::Unavailable { .. }) => keep.list(asked).await,
+            answer => answer,
+        }
     }
 
     /// Plans `intent` and tells the plan. The directory is read where the plan needs it, and never written.

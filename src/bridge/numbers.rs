@@ -23,6 +23,7 @@ pub(super) use series::Given;
 use series::Idea;
 pub(super) use series::Numbers;
 
+use super::create::Birth;
 use super::{Carrier, Fault};
 
 /// How often another number is taken because somebody else takes the same ones.
@@ -33,17 +34,18 @@ const IN_A_ROW: usize = 10;
 const HOLES: usize = 1000;
 
 impl Carrier {
-    /// Adds the entry that `plan` describes, with its numbers.
+    /// Makes the entry that `plan` describes, with its numbers. `resumed`: the same intent was begun before.
     pub(super) async fn add_numbered(
         &self,
         mapping: &ResourceMapping,
         resource: &Resource,
-        plan: &mut NewEntry,
+        mut plan: NewEntry,
+        resumed: bool,
     ) -> Result<Entry, Fault> {
         let bare = plan.attributes.len();
         for _ in 0..ROUNDS {
-            let given = self.number(plan).await?;
-            let fault = match self.add(mapping, resource, plan).await {
+            let given = self.number(&mut plan).await?;
+            let fault = match self.give_birth(Birth::new(mapping, resource, plan.clone(), resumed)).await {
                 Ok(entry) => return Ok(self.settled(mapping, entry, given).await),
                 Err(fault) => fault,
             };
@@ -173,6 +175,12 @@ impl Carrier {
     }
 
     async fn settle(&self, mapping: &ResourceMapping, entry: &mut Entry, mut given: Given<'_>) -> Result<(), Fault> {
+        let held = entry.text(&given.of.attribute).and_then(|text| text.parse().ok());
+        if held.is_some_and(|held: u64| held != given.number) {
+            // The entry was made by an earlier attempt, and got its number then.
+            given.give_back();
+            return Ok(());
+        }
         for _ in 0..ROUNDS {
             let others = self.other_holders(&given.of, given.number, &entry.dn).await?;
             let Some(other) = others.first() else {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::Fault;
@@ -33,8 +34,18 @@ const MOST_BYTES: usize = 64 << 20;
 const TIDY: Duration = Duration::from_mins(1);
 
 /// The lists of one tenant.
-#[derive(Clone, Default)]
-pub(super) struct Snapshots(Arc<Mutex<Store>>);
+#[derive(Clone)]
+pub(super) struct Snapshots {
+    store: Arc<Mutex<Store>>,
+    /// Who looks after lists that are too old; not the threads of the store, which may keep lists as well.
+    runtime: Option<Handle>,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self { store: Arc::default(), runtime: Handle::try_current().ok() }
+    }
+}
 
 #[derive(Default)]
 struct Store {
@@ -176,14 +187,14 @@ impl Snapshots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees to it that what is kept goes away again, also when nobody asks for anything any more.
     fn tend(&self, mut store: MutexGuard<'_, Store>) {
-        if !store.tended && tokio::runtime::Handle::try_current().is_ok() {
+        if let (Some(runtime), false) = (&self.runtime, store.tended) {
             store.tended = true;
-            tokio::spawn(tidy(Arc::downgrade(&self.0)));
+            runtime.spawn(tidy(Arc::downgrade(&self.store)));
         }
     }
 }

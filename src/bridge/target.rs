@@ -1,17 +1,35 @@
-//! What a carrier reads and writes: the directory.
+//! What a carrier reads and writes: the directory, or the shadow of it.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Rdn, SchemaView, Search,
-    ServerInfo,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Modification, ModifyOptions, Password, PasswordWay, Rdn,
+    SchemaView, Search, ServerInfo,
 };
+use crate::mapping::{IdAttribute, Mapping};
+
+use super::outage::{Aliases, Echoes};
+use super::shadow::{Echo, Shadow};
 
 /// Where the entries are. What each operation means, RFC 4511 section 4 says.
 #[derive(Clone)]
 pub(super) enum Target {
     /// The directory itself.
-    Live(Directory),
+    Live(Live),
+    /// The model of it in the store.
+    Shadow(Shadow),
+}
+
+/// The directory, as everybody outside knows it: by the ids that were given out.
+#[derive(Clone)]
+pub(super) struct Live {
+    directory: Directory,
+    ids: Arc<[IdAttribute]>,
+    aliases: Arc<Aliases>,
+    /// Who is told of each operation that was carried out.
+    echoes: Option<Echoes>,
 }
 
 /// An entry as it is after it was written, where the server told in the same step.
@@ -21,35 +39,40 @@ impl Target {
     /// How servers of this kind speak.
     pub fn dialect(&self) -> &'static Dialect {
         match self {
-            Self::Live(directory) => directory.dialect(),
+            Self::Live(live) => live.directory.dialect(),
+            Self::Shadow(shadow) => shadow.dialect(),
         }
     }
 
     /// The name of the directory in the configuration.
     pub fn name(&self) -> &str {
         match self {
-            Self::Live(directory) => directory.name(),
+            Self::Live(live) => live.directory.name(),
+            Self::Shadow(shadow) => shadow.name(),
         }
     }
 
     /// Whether a change can be made to hold for one state of an entry only (RFC 4528).
     pub async fn has_assertion(&self) -> bool {
         match self {
-            Self::Live(directory) => directory.server().await.as_ref().is_ok_and(ServerInfo::has_assertion),
+            Self::Live(live) => live.directory.server().await.as_ref().is_ok_and(ServerInfo::has_assertion),
+            Self::Shadow(_) => true,
         }
     }
 
     /// The schema of the server.
     pub async fn schema(&self) -> Result<SchemaView, Fault> {
         match self {
-            Self::Live(directory) => directory.schema().await,
+            Self::Live(live) => live.directory.schema().await,
+            Self::Shadow(shadow) => shadow.schema(),
         }
     }
 
     /// Few entries, whole.
     pub async fn search(&self, search: &Search) -> Result<Vec<Entry>, Fault> {
         match self {
-            Self::Live(directory) => directory.search(search).await,
+            Self::Live(live) => live.search(search).await,
+            Self::Shadow(shadow) => shadow.search(search),
         }
     }
 
@@ -60,7 +83,8 @@ impl Target {
         each: &mut (dyn FnMut(Entry) -> ControlFlow<()> + Send),
     ) -> Result<(), Fault> {
         match self {
-            Self::Live(directory) => directory.scan(search, each).await,
+            Self::Live(live) => live.scan(search, each).await,
+            Self::Shadow(shadow) => shadow.scan(search, each),
         }
     }
 
@@ -72,14 +96,16 @@ impl Target {
         read_back: &[AttributeName],
     ) -> ReadBack {
         match self {
-            Self::Live(directory) => directory.add(dn, attributes, read_back).await,
+            Self::Live(live) => live.add(dn, attributes, read_back).await,
+            Self::Shadow(shadow) => shadow.add(dn, attributes, read_back),
         }
     }
 
     /// A changed entry.
     pub async fn modify(&self, dn: &Dn, modifications: &[Modification], options: &ModifyOptions) -> ReadBack {
         match self {
-            Self::Live(directory) => directory.modify(dn, modifications, options).await,
+            Self::Live(live) => live.modify(dn, modifications, options).await,
+            Self::Shadow(shadow) => shadow.modify(dn, modifications, options),
         }
     }
 
@@ -92,14 +118,108 @@ impl Target {
         read_back: &[AttributeName],
     ) -> ReadBack {
         match self {
-            Self::Live(directory) => directory.rename(dn, new_rdn, new_parent, read_back).await,
+            Self::Live(live) => live.rename(dn, new_rdn, new_parent, read_back).await,
+            Self::Shadow(shadow) => shadow.rename(dn, new_rdn, new_parent, read_back),
+        }
+    }
+
+    /// An entry with another password.
+    pub async fn set_password(&self, dn: &Dn, password: &Password, way: &PasswordWay) -> Result<(), Fault> {
+        match self {
+            Self::Live(live) => live.directory.set_password(dn, password, way).await,
+            // The shadow keeps no passwords.
+            Self::Shadow(_) => Ok(()),
         }
     }
 
     /// An entry that goes.
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
         match self {
-            Self::Live(directory) => directory.delete(dn).await,
+            Self::Live(live) => live.delete(dn).await,
+            Self::Shadow(shadow) => shadow.delete(dn),
         }
+    }
+}
+
+impl Live {
+    pub fn new(directory: Directory, mapping: &Mapping, aliases: Arc<Aliases>) -> Self {
+        let mut ids = vec![mapping.user.id.clone()];
+        ids.extend(mapping.group.iter().map(|group| group.id.clone()).filter(|id| *id != mapping.user.id));
+        Self { directory, ids: ids.into(), aliases, echoes: None }
+    }
+
+    /// The same, with what it does repeated on the shadow.
+    pub fn echoing(self, echoes: Echoes) -> Self {
+        Self { echoes: Some(echoes), ..self }
+    }
+
+    async fn search(&self, search: &Search) -> Result<Vec<Entry>, Fault> {
+        let mut entries = match self.aliases.inward(&search.filter, &self.ids) {
+            Cow::Borrowed(_) => self.directory.search(search).await?,
+            Cow::Owned(filter) => self.directory.search(&Search { filter, ..search.clone() }).await?,
+        };
+        self.aliases.outward(&mut entries, &self.ids);
+        Ok(entries)
+    }
+
+    async fn scan(
+        &self,
+        search: &Search,
+        each: &mut (dyn FnMut(Entry) -> ControlFlow<()> + Send),
+    ) -> Result<(), Fault> {
+        let filter = self.aliases.inward(&search.filter, &self.ids).into_owned();
+        let mut translated = |mut entry: Entry| {
+            self.aliases.outward(std::slice::from_mut(&mut entry), &self.ids);
+            each(entry)
+        };
+        self.directory.scan(&Search { filter, ..search.clone() }, &mut translated).await
+    }
+
+    async fn add(&self, dn: &Dn, attributes: &[(AttributeName, Vec<Vec<u8>>)], read: &[AttributeName]) -> ReadBack {
+        let entry = self.translated(self.directory.add(dn, attributes, read).await?);
+        if let Some(echoes) = &self.echoes {
+            let (dn, attributes) = (dn.clone(), attributes.to_vec());
+            echoes.repeat(Echo::Added { dn, attributes, read: entry.clone() }).await;
+        }
+        Ok(entry)
+    }
+
+    async fn modify(&self, dn: &Dn, modifications: &[Modification], options: &ModifyOptions) -> ReadBack {
+        let inward = options.assertion.as_ref().map(|assertion| self.aliases.inward(assertion, &self.ids));
+        let entry = match inward {
+            Some(Cow::Owned(assertion)) => {
+                let options = ModifyOptions { assertion: Some(assertion), ..options.clone() };
+                self.directory.modify(dn, modifications, &options).await?
+            }
+            _ => self.directory.modify(dn, modifications, options).await?,
+        };
+        let entry = self.translated(entry);
+        if let Some(echoes) = &self.echoes {
+            let (dn, modifications) = (dn.clone(), modifications.to_vec());
+            echoes.repeat(Echo::Modified { dn, modifications, read: entry.clone() }).await;
+        }
+        Ok(entry)
+    }
+
+    async fn rename(&self, dn: &Dn, rdn: &Rdn, parent: Option<&Dn>, read: &[AttributeName]) -> ReadBack {
+        let entry = self.translated(self.directory.rename(dn, rdn, parent, read).await?);
+        if let Some(echoes) = &self.echoes {
+            let (dn, rdn, parent) = (dn.clone(), rdn.clone(), parent.cloned());
+            echoes.repeat(Echo::Renamed { dn, rdn, parent, read: entry.clone() }).await;
+        }
+        Ok(entry)
+    }
+
+    async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
+        self.directory.delete(dn).await?;
+        if let Some(echoes) = &self.echoes {
+            echoes.repeat(Echo::Deleted { dn: dn.clone() }).await;
+        }
+        Ok(())
+    }
+
+    fn translated(&self, mut entry: Option<Entry>) -> Option<Entry> {
+        self.aliases.outward(entry.as_mut_slice(), &self.ids);
+        entry
     }
 }

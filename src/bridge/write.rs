@@ -2,15 +2,20 @@
 
 use std::sync::OnceLock;
 
-use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
-use crate::mapping::{MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Unique, Update, Wish};
+use crate::directory::{
+    self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
+    PasswordWay, Scope, Search,
+};
+use crate::mapping::{
+    MemberChange, MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish,
+};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
+use super::carrier::Asked;
 use super::create::duplicate;
-use super::group_names::Touched;
 use super::membership::{Beside, Place};
 use super::version::{check_version, unchanged};
-use super::{Carrier, Fault, Receipt, VersionMatch};
+use super::{Carrier, Fault, Receipt};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
@@ -30,24 +35,13 @@ enum What {
     Patch(Patch),
 }
 
-/// What else there is to a change.
-#[derive(Clone, Copy)]
-pub(super) struct Aside<'a> {
-    /// The versions that may be changed.
-    pub if_match: Option<&'a VersionMatch>,
-    /// The receipt has to hold the changed resource.
-    pub answer: bool,
-    /// Takes note of the users whose groups change.
-    pub touched: &'a Touched,
-}
-
 /// One request to change a resource.
 struct Request<'a> {
     mapping: &'a ResourceMapping,
     id: &'a str,
     change: &'a Change,
     delta: MemberDelta,
-    aside: Aside<'a>,
+    asked: Asked<'a>,
     /// Tells whether the entry was changed between reading and writing.
     mark: Option<AttributeName>,
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
@@ -69,7 +63,7 @@ impl Change {
         Ok(Self { what: What::Patch(patch), members })
     }
 
-    /// What `before` becomes, its members aside, and whether the client named only what changes.
+    /// What `before` becomes, its members asked, and whether the client named only what changes.
     pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Resource, bool), Fault> {
         Ok(match &self.what {
             What::Replace(resource) => (resource.clone(), false),
@@ -95,21 +89,22 @@ impl Carrier {
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        aside: Aside<'_>,
+        asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
             _ => MemberDelta::default(),
         };
-        let plain = change.is_small() && aside.if_match.is_none() && !aside.answer;
+        let plain = change.is_small() && asked.if_match.is_none() && !asked.answer;
         if let Some(members) = mapping.members.as_ref().filter(|_| plain) {
-            self.touch(aside.touched, &delta);
+            self.touch(asked.touched, &delta);
             self.change_members(mapping, members, id, &delta).await?;
             return Ok(Receipt::Changed);
         }
-        let mark = self.change_mark(aside.if_match).await;
-        let request = Request { mapping, id, change: &change, delta, aside, mark, home: OnceLock::new() };
+        let mark = self.change_mark(asked.if_match).await;
+        let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
+        let request = Request { mapping, id, change: &change, delta, asked: asked, mark, home };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -121,8 +116,8 @@ impl Carrier {
     /// One attempt at a change; `None` when it has to be planned anew, from what is there now: what a lost attempt
     /// did is then no longer different.
     async fn attempt(&self, request: &Request<'_>) -> Result<Option<Receipt>, Fault> {
-        let Request { mapping, id, change, aside, .. } = *request;
-        let with_members = change.resets_members() || aside.if_match.is_some() || aside.answer;
+        let Request { mapping, id, change, asked, .. } = *request;
+        let with_members = change.resets_members() || asked.if_match.is_some() || asked.answer;
         let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
         attributes.extend(request.mark.clone());
         let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
@@ -130,14 +125,14 @@ impl Carrier {
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
         let mut place = Self::place_at(mapping, &entry);
-        let before = self.finish(mapping, entry.clone(), aside.if_match.is_some()).await?;
-        check_version(&before, aside.if_match)?;
-        let update = self.plan(mapping, &entry, &before, change).await?;
+        let before = self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?;
+        check_version(&before, asked.if_match)?;
+        let mut update = self.plan(mapping, &entry, &before, change).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
-        self.touch_update(aside.touched, mapping, &entry, &update).await?;
+        self.touch_update(asked.touched, mapping, &entry, &update).await?;
         if update.is_empty() && mapping.members.is_none() {
             self.tidy(home, Some(&entry.dn)).await;
-            return Ok(Some(if aside.answer { Receipt::Updated(before) } else { Receipt::Changed }));
+            return Ok(Some(if asked.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
             Some(members) if change.resets_members() => {
@@ -145,7 +140,7 @@ impl Carrier {
             }
             _ => request.delta.clone(),
         };
-        self.touch(aside.touched, &delta);
+        self.touch(asked.touched, &delta);
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
         let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
             Some(members) => {
@@ -153,14 +148,15 @@ impl Carrier {
                     let nobody = self.holds_nobody(mapping, members, &entry.dn).await;
                     place.nobody = nobody.map_err(|fault| self.fault(fault))?;
                 }
-                let read_back = if aside.answer { attributes } else { Vec::new() };
+                let read_back = if asked.answer { attributes } else { Vec::new() };
                 let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
                 self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
             }
-            None => self.carry_out(mapping, &entry, &update, &attributes, unchanged).await,
+            None => self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await,
         };
         let changed = match outcome {
             Ok(changed) => changed,
+            Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
             Err(fault) if moved_on(&fault) => {
                 tracing::debug!(%fault, "the entry moved on, planning again");
                 return Ok(None);
@@ -183,7 +179,7 @@ impl Carrier {
         if !update.is_empty() {
             tracing::info!(entry = %entry.dn, "changed");
         }
-        if !request.aside.answer {
+        if !request.asked.answer {
             return Ok(Receipt::Changed);
         }
         let entry = match changed {
@@ -216,7 +212,7 @@ impl Carrier {
         let (after, is_patch) = change.wanted(mapping, before)?;
         let mentions = self.mentioned(mapping, &after).await?;
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
-            self.refuse_duplicate(mapping, &after).await?;
+            self.refuse_duplicate(mapping, &after, None).await?;
         }
         let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: self.mode(false) };
         Ok(mapping.plan_update(entry, &wish)?)
@@ -226,6 +222,23 @@ impl Carrier {
     pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
         let What::Replace(resource) = &change.what else { return None };
         mapping.check(resource, self.mode(false)).err().map(Fault::from)
+    }
+
+    /// Carries out a change that may enable an account for which the rules for passwords are not met yet.
+    async fn carry_out_account(
+        &self,
+        mapping: &ResourceMapping,
+        entry: &Entry,
+        update: &mut Update,
+        read_back: &[AttributeName],
+        unchanged: Option<Filter>,
+    ) -> Result<Option<Entry>, directory::Fault> {
+        match self.carry_out(mapping, entry, update, read_back, unchanged.clone()).await {
+            Err(fault) if fault.is_password_policy() && self.mend_account(mapping, entry, update).await? => {
+                self.carry_out(mapping, entry, update, read_back, unchanged).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Rename first, for that is where conflicts show, then the modifications. If those are refused, the old name
@@ -244,14 +257,19 @@ impl Carrier {
         if update.is_empty() {
             return Ok(None);
         }
+        let (modifications, by_itself) = self.with_password(update);
+        if let Some((password, way)) = &by_itself {
+            // A password is what servers refuse most; then nothing else is done.
+            directory.set_password(&entry.dn, &password.secret, way).await?;
+        }
         if let Some(rename) = &update.rename {
             answer = directory.rename(&entry.dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
         }
-        if !update.modifications.is_empty() {
-            // The rename itself changed what there would be to compare.
-            let assertion = unchanged.filter(|_| update.rename.is_none());
+        if !modifications.is_empty() {
+            // The rename or the password itself changed what there would be to compare.
+            let assertion = unchanged.filter(|_| update.rename.is_none() && by_itself.is_none());
             let options = ModifyOptions { read_back: read_back.to_vec(), assertion, permissive: false };
-            match directory.modify(&now, &update.modifications, &options).await {
+            match directory.modify(&now, &modifications, &options).await {
                 Ok(entry) => answer = entry,
                 Err(fault) if update.rename.is_some() && !fault.is_transient() => {
                     self.rename_back(&entry.dn, &now).await;
@@ -295,6 +313,21 @@ impl Carrier {
         outcome
     }
 
+    /// The modifications of an update, with the password where it is set like any attribute; otherwise the password
+    /// and how it is set.
+    fn with_password<'u>(&self, update: &'u Update) -> (Vec<Modification>, Option<(&'u NewPassword, PasswordWay)>) {
+        let mut modifications = update.modifications.clone();
+        let Some(password) = &update.password else { return (modifications, None) };
+        match password.way(self.dialect()) {
+            PasswordWay::Attribute(attribute) => {
+                let change = LdapChange::Replace(vec![password.secret.value_for(&attribute)]);
+                modifications.insert(0, Modification::new(attribute, change));
+                (modifications, None)
+            }
+            way @ PasswordWay::Operation => (modifications, Some((password, way))),
+        }
+    }
+
     async fn rename_back(&self, old: &Dn, now: &Dn) {
         let (Some(rdn), parent) = (old.rdn(), old.parent()) else { return };
         if let Err(fault) = self.inner.target.rename(now, &rdn, parent.as_ref(), &[]).await {
@@ -315,10 +348,17 @@ impl Carrier {
         Ok(resolved)
     }
 
-    pub(super) async fn refuse_duplicate(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<(), Fault> {
+    /// Refuses a resource whose unique name another entry has; `own` is the name of an entry that may be its own.
+    pub(super) async fn refuse_duplicate(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        own: Option<&Dn>,
+    ) -> Result<(), Fault> {
         let Some(filter) = mapping.unique_filter(resource) else { return Ok(()) };
         let found = self.find(mapping, filter, vec![mapping.id.attribute.clone()]).await?;
-        found.first().map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
+        let other = found.iter().find(|entry| Some(&entry.dn) != own);
+        other.map_or(Ok(()), |entry| Err(duplicate(mapping, resource, &entry.dn)))
     }
 
     pub(super) async fn entry_at(&self, dn: &Dn, attributes: Vec<AttributeName>) -> Result<Entry, Fault> {
@@ -342,9 +382,10 @@ impl Carrier {
 }
 
 fn taken(mapping: &ResourceMapping, fault: &directory::Fault) -> Fault {
+    let what = fault.taken().map_or_else(|| mapping.unique_name().to_owned(), |attribute| attribute.to_string());
     Fault::Request(scim::Fault::new(
         FaultKind::Uniqueness,
-        format!("Another {} already has this {}: {fault}", mapping.kind.name(), mapping.unique_name()),
+        format!("Another entry of the directory already has this {what}: {fault}"),
     ))
 }
 

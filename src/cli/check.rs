@@ -1,5 +1,6 @@
 //! `scim2ldap check`: whether configuration, mapping tables and directories go together.
 
+mod store;
 mod survey;
 
 use std::fmt::Write as _;

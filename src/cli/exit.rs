@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::store::{FaultKind, StoreFault};
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -13,6 +15,16 @@ pub enum Exit {
     Usage,
     /// The configuration or a mapping table is wrong: 78 (`EX_CONFIG`).
     BadConfiguration,
+}
+
+impl Exit {
+    /// For a store that can't be used: where time may heal it, a service manager shall try again.
+    pub(crate) fn of_store(fault: &StoreFault) -> Self {
+        match fault.kind {
+            FaultKind::Full | FaultKind::Busy => Self::Problems,
+            FaultKind::Corrupt | FaultKind::Closed | FaultKind::Other => Self::BadConfiguration,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -8,8 +8,9 @@ use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Exit, complain, load, place_as_json, print, usage, wait_for};
-use crate::bridge::{Action, Bridge, Explanation, Fault, Intent};
+use super::columns::{columns, on_one_line};
+use super::{Exit, complain, find_tenant, load, place_as_json, print, usage, wait_for};
+use crate::bridge::{Action, Bridge, Explanation, Fault, Intent, Origin};
 use crate::config::{Config, Tenant};
 use crate::daemon::build;
 use crate::directory::Directory;
@@ -63,7 +64,7 @@ pub(super) fn run(path: &Path, request: &Request) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let tenant = match find(&config, request.tenant.as_deref()) {
+    let tenant = match find_tenant(&config, request.tenant.as_deref()) {
         Ok(tenant) => tenant,
         Err(mistake) => return usage(ErrorKind::InvalidValue, &mistake),
     };
@@ -121,22 +122,6 @@ impl Request {
     }
 }
 
-fn find<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Tenant, String> {
-    let found = match (name, config.tenants.as_slice()) {
-        (None, [only]) => Some(only),
-        (None, _) => None,
-        (Some(name), tenants) => tenants.iter().find(|tenant| &*tenant.name == name),
-    };
-    let names: Vec<&str> = config.tenants.iter().map(|tenant| &*tenant.name).collect();
-    found.ok_or_else(|| {
-        let mistake = name.map_or_else(
-            || "the configuration has several tenants".to_owned(),
-            |name| format!("there is no tenant \"{name}\""),
-        );
-        format!("{mistake}: write --tenant with one of {}", names.join(", "))
-    })
-}
-
 /// Reads the request as the daemon would, and has the bridge plan it.
 async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u8]) -> Result<Explanation, Fault> {
     let body = if request.method == Method::Delete { Value::Null } else { parse_body(bytes)? };
@@ -150,7 +135,7 @@ async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u
         Method::Patch => Action::Patch { id, patch: Patch::from_client(body, schema)? },
         Method::Delete => Action::Delete { id },
     };
-    bridge.explain(Intent { kind, action, if_match: None, answer: true }).await
+    bridge.explain(Intent { kind, action, if_match: None, answer: true, origin: Origin::default() }).await
 }
 
 fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {
@@ -187,18 +172,9 @@ fn table(steps: &[Step]) -> String {
     let line = |step: &Step| {
         let place = format!("{}:{}", step.place.file, step.place.line);
         let mark = if step.refused { "refused: " } else { "" };
-        let outcome: String = step.outcome.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        [place, step.scim.clone(), step.ldap.clone(), format!("{mark}{outcome}")]
+        [place, step.scim.clone(), step.ldap.clone(), format!("{mark}{}", on_one_line(&step.outcome))]
     };
-    let lines: Vec<[String; 4]> = std::iter::once(head).chain(steps.iter().map(line)).collect();
-    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
-    let [first, second, third] = [0, 1, 2].map(|column| width(column).unwrap_or(0));
-    let mut text = String::new();
-    for [place, scim, ldap, outcome] in &lines {
-        let _ = writeln!(text, "{place:first$}  {scim:second$}  {ldap:third$}  {outcome}");
-    }
-    text.push('\n');
-    text
+    columns(&std::iter::once(head).chain(steps.iter().map(line)).collect::<Vec<_>>()) + "\n"
 }
 
 fn as_json(explanation: &Explanation) -> String {

@@ -1,8 +1,10 @@
 //! The command line.
 
 mod check;
+mod columns;
 mod exit;
 mod explain;
+mod token;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 
 pub use exit::Exit;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Tenant};
 use crate::mapping::check::Severity;
 use crate::tables::{Diagnostics, Place};
 use crate::{daemon, telemetry};
@@ -45,6 +47,9 @@ enum Command {
     /// Show what a request would do: what each row of the mapping table makes of it, and the LDIF that would be written.
     /// Nothing is written.
     Explain(explain::Request),
+    /// Make, list and revoke credentials of a tenant.
+    #[command(subcommand)]
+    Token(token::Action),
 }
 
 /// Does what the command line of this process says.
@@ -62,6 +67,7 @@ fn run(arguments: &Arguments) -> Exit {
         Command::Serve => daemon::run(&arguments.config),
         Command::Check { json } => check::run(&arguments.config, *json),
         Command::Explain(request) => explain::run(&arguments.config, request),
+        Command::Token(action) => token::run(&arguments.config, action),
     }
 }
 
@@ -109,6 +115,23 @@ fn load(path: &Path, as_json: bool) -> Result<Config, Exit> {
             complain(mistakes.render());
         }
         Exit::BadConfiguration
+    })
+}
+
+/// The tenant called `name`, or the only one there is; or what is wrong with the command line.
+fn find_tenant<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Tenant, String> {
+    let found = match (name, config.tenants.as_slice()) {
+        (None, [only]) => Some(only),
+        (None, _) => None,
+        (Some(name), tenants) => tenants.iter().find(|tenant| &*tenant.name == name),
+    };
+    let names: Vec<&str> = config.tenants.iter().map(|tenant| &*tenant.name).collect();
+    found.ok_or_else(|| {
+        let mistake = name.map_or_else(
+            || "the configuration has several tenants".to_owned(),
+            |name| format!("there is no tenant \"{name}\""),
+        );
+        format!("{mistake}: write --tenant with one of {}", names.join(", "))
     })
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::directory::Named;
 use super::read_file;
 use super::tenant::{Tenant, Written};
-use crate::directory::{Dn, Kind};
-use crate::mapping::{IdAttribute, Mapping};
+use crate::directory::{Dn, Kind, Settings};
+use crate::mapping::{IdAttribute, InitialPassword, Mapping};
 use crate::tables::reader::nearest;
 use crate::tables::{Findings, Located};
 
@@ -24,6 +24,9 @@ pub(super) fn load(tenants: Vec<Written>, directories: &[Named], findings: &Find
         let mapping = tenant.mapping.as_ref().and_then(|path| one(path, directory, &mut known, findings));
         if let Some(mapping) = &mapping {
             check_groups(&tenant, mapping, findings);
+            if let Some(settings) = directory.and_then(|it| it.config.as_ref()).map(|it| &it.settings) {
+                check_passwords(&tenant, mapping, settings, findings);
+            }
         }
         loaded.push(tenant.finish(mapping));
     }
@@ -69,6 +72,33 @@ fn one(
     let mapping = Mapping::parse(source, &base_dn, &id).map(Arc::new).map_err(|wrong| findings.absorb(wrong)).ok();
     known.insert(key, mapping.clone());
     mapping
+}
+
+/// A password travels over a protected connection, and some servers take it over no other.
+fn check_passwords(tenant: &Written, mapping: &Mapping, settings: &Settings, findings: &Findings) {
+    let dialect = settings.kind.dialect();
+    if settings.is_protected() {
+        return;
+    }
+    let help = "write ldaps:// in urls of the directory, or add `start_tls = true`";
+    if tenant.password_sync && (dialect.password_needs_tls || !settings.allow_plaintext) {
+        let spot = tenant.password_sync_spot.as_ref().unwrap_or(&tenant.spot);
+        let message = format!(
+            "`password_sync` needs a protected connection, and directory {} has none: {}",
+            settings.name,
+            if dialect.password_needs_tls { "it takes a password over no other" } else { "passwords could be read" },
+        );
+        findings.report(spot, message, format!("{help}, or leave `password_sync` out"));
+    }
+    if mapping.user.initial_password == InitialPassword::Random && dialect.password_needs_tls {
+        let spot = tenant.mapping.as_ref().map_or(&tenant.spot, |it| &it.spot);
+        let message = format!(
+            "new accounts of tenant {} get a password, and directory {} takes one over a protected connection only",
+            tenant.name, settings.name
+        );
+        let help = format!("{help}, or write `initial_password = \"none\"` in the mapping's [user] table");
+        findings.report(spot, message, help);
+    }
 }
 
 /// Groups can only be served when the mapping has them.

@@ -9,6 +9,7 @@ mod environment;
 mod mappings;
 mod secret;
 mod server;
+mod store;
 mod tenant;
 
 #[cfg(test)]
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use directory::{DirectoryConfig, WhenUnreachable};
-pub use server::{Listen, Log, LogFormat, Server, StoreUrl, Tls};
+pub use server::{Listen, Log, LogFormat, Server, Tls};
+pub use store::Store;
 pub use tenant::{Credential, PatchAnswer, PatchResponse, Tenant};
 
 use crate::tables::{Diagnostic, Diagnostics, Findings, Origin, Source, Spot, TableReader, Warning, document};
@@ -35,7 +37,7 @@ pub struct Config {
     /// What identity providers talk to.
     pub server: Server,
     /// What outlives the process.
-    pub store: StoreUrl,
+    pub store: Store,
     /// What is logged.
     pub log: Log,
     /// The LDAP directories, in the order of the file.
@@ -80,7 +82,7 @@ impl Config {
 
 fn read_tables(path: &Path, folder: &Path, root: &TableReader<'_>) -> Option<Config> {
     let server = server::server(root, folder);
-    let store = server::store(root, folder);
+    let store = store::store(root, folder);
     let log = server::log(root);
     let directories = directory::directories(root, folder);
     let tenants = tenant::tenants(root, folder);

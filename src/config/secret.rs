@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use crate::tables::{Located, Origin, TableReader};
+use crate::tables::{Findings, Located, Origin, Spot, TableReader};
 
 /// The value of `key`, or what the file named by `file_key` holds. One of the two must be there.
 pub(super) fn secret(
@@ -36,10 +36,7 @@ pub(super) fn secret(
     let file = file?;
     match read(&file, folder) {
         Ok(secret) => {
-            if is_public(&folder.join(&file.value)) {
-                let message = format!("every user of this machine can read {}", folder.join(&file.value).display());
-                reader.findings().warn(&file.spot, message, "run chmod o-r on it");
-            }
+            warn_if_public(reader.findings(), &file.spot, &folder.join(&file.value));
             Some(secret)
         }
         Err((message, help)) => {
@@ -80,6 +77,14 @@ fn read(file: &Located<String>, folder: &Path) -> Result<SecretString, (String, 
         return Err((format!("{shown} has more than one line"), help()));
     }
     Ok(secret.to_owned().into())
+}
+
+/// Warns of a file with a secret that everybody can read.
+pub(super) fn warn_if_public(findings: &Findings, spot: &Spot, path: &Path) {
+    if is_public(path) {
+        let message = format!("every user of this machine can read {}", path.display());
+        findings.warn(spot, message, "run chmod o-r on it");
+    }
 }
 
 #[cfg(unix)]

@@ -1,10 +1,9 @@
-//! `[server]`, `[store]` and `[log]`.
+//! `[server]` and `[log]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -42,15 +41,6 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The private key, PEM.
     pub private_key: PathBuf,
-}
-
-/// Where what outlives the process is kept.
-#[derive(Debug, Clone)]
-pub enum StoreUrl {
-    /// In this file.
-    Sqlite(PathBuf),
-    /// In a PostgreSQL database; the URL may hold a password.
-    Postgres(SecretString),
 }
 
 /// What is logged.
@@ -181,27 +171,6 @@ fn check_public_url(text: &str) -> Result<String, (String, String)> {
         return Err(("`public_url` can have a host, a port and a path, and nothing else".to_owned(), example));
     }
     Ok(text.trim_end_matches('/').to_owned())
-}
-
-pub(super) fn store(root: &TableReader<'_>, folder: &Path) -> Option<StoreUrl> {
-    let reader = root.section("store")?;
-    let url = reader.optional::<String>("url");
-    let given = reader.node("url").is_some();
-    reader.finish();
-    let Some(url) = url else {
-        return (!given).then(|| StoreUrl::Sqlite(PathBuf::from("/var/lib/scim2ldap/store.db")));
-    };
-    match url.split_once(':') {
-        Some(("sqlite", path)) if !path.trim_start_matches("//").is_empty() => {
-            Some(StoreUrl::Sqlite(folder.join(path.strip_prefix("//").unwrap_or(path))))
-        }
-        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Some(StoreUrl::Postgres(url.value.into())),
-        _ => {
-            let help = "write \"sqlite:/var/lib/scim2ldap/store.db\" or \"postgres://user@host/database\"".to_owned();
-            root.findings().report(&url.spot, "`url` names no store", help);
-            None
-        }
-    }
 }
 
 pub(super) fn log(root: &TableReader<'_>) -> Option<Log> {

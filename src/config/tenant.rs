@@ -9,7 +9,7 @@ use super::directory::check_names;
 use super::secret::secret;
 use super::server::Server;
 use crate::mapping::Mapping;
-use crate::tables::{Located, Node, Place, Spot, TableReader, Value};
+use crate::tables::{Located, Place, Spot, TableReader};
 
 /// One identity provider's view of a directory.
 #[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on one another")]
@@ -39,7 +39,7 @@ pub struct Tenant {
     pub password_sync: bool,
     /// DNs, groups and filters of entries that are never written.
     pub protect: Vec<String>,
-    /// What the identity provider may present; not empty while the tenant is enabled.
+    /// What the identity provider may present, besides tokens that were made on the command line.
     pub credentials: Vec<Credential>,
 }
 
@@ -100,6 +100,8 @@ pub(super) struct Written {
     pub(super) enabled: bool,
     pub(super) patch_response: PatchResponse,
     pub(super) password_sync: bool,
+    /// Where `password_sync` stands, if it does.
+    pub(super) password_sync_spot: Option<Spot>,
     pub(super) protect: Vec<String>,
     pub(super) credentials: Vec<Credential>,
 }
@@ -134,6 +136,7 @@ pub(super) fn tenants(root: &TableReader<'_>, folder: &Path) -> Vec<Written> {
 fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
     let groups = reader.optional::<bool>("groups");
     let enabled = reader.optional::<bool>("enabled").is_none_or(|it| it.value);
+    let password_sync = reader.optional::<bool>("password_sync");
     let mapping = reader.required::<String>("mapping", "\"mapping/openldap.toml\"");
     let written = Written {
         name: name.to_owned(),
@@ -146,11 +149,12 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
         bulk: reader.optional::<bool>("bulk").is_some_and(|it| it.value),
         enabled,
         patch_response: patch_response(&reader),
-        password_sync: reader.optional::<bool>("password_sync").is_some_and(|it| it.value),
+        password_sync: password_sync.as_ref().is_some_and(|it| it.value),
+        password_sync_spot: password_sync.map(|it| it.spot),
         protect: reader
             .optional::<Vec<Located<String>>>("protect")
             .map_or_else(Vec::new, |it| it.value.into_iter().map(|item| item.value).collect()),
-        credentials: credentials(&reader, folder, enabled),
+        credentials: credentials(&reader, folder),
     };
     unsupported(&reader, &written);
     reader.finish();
@@ -159,14 +163,11 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
 
 /// Settings whose feature isn't there yet and that nobody may believe to be in force.
 fn unsupported(reader: &TableReader<'_>, written: &Written) {
-    let settings = [
-        ("password_sync", written.password_sync, "leave it out; passwords in requests are ignored"),
-        (
-            "protect",
-            !written.protect.is_empty(),
-            "leave it out, and take the rights to write these entries from bind_dn",
-        ),
-    ];
+    let settings = [(
+        "protect",
+        !written.protect.is_empty(),
+        "leave it out, and take the rights to write these entries from bind_dn",
+    )];
     for (key, in_use, help) in settings {
         if let Some(node) = reader.node(key).filter(|_| in_use) {
             reader.findings().report(&node.spot, format!("`{key}` is not supported by this version"), help.to_owned());
@@ -206,21 +207,11 @@ fn patch_response(reader: &TableReader<'_>) -> PatchResponse {
     response
 }
 
-fn credentials(reader: &TableReader<'_>, folder: &Path, enabled: bool) -> Vec<Credential> {
+fn credentials(reader: &TableReader<'_>, folder: &Path) -> Vec<Credential> {
     let name = format!("this credential of {}", reader.name());
     let example = "[[tenant.NAME.credential]] on a line of its own and its keys below it";
     let tables = reader.list_of_tables("credential", &name, example);
-    if enabled && tables.is_empty() && reader.node("credential").is_none_or(is_empty_list) {
-        let message = format!("{} has no credential, so nobody could use it", reader.name());
-        let heading = reader.name().replace('[', "[[").replace(']', ".credential]]");
-        let help = format!("add {heading} with kind, username and password_file, or write `enabled = false`");
-        reader.findings().report(reader.spot(), message, help);
-    }
     tables.into_iter().filter_map(|table| credential(table, folder)).collect()
-}
-
-fn is_empty_list(node: &Node) -> bool {
-    matches!(&node.value, Value::List(items) if items.is_empty())
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::directory::{Bind, Kind};
+use crate::store::StoreUrl;
 
 /// A folder with a configuration in it and what it refers to.
 struct Place(TempDir);
@@ -28,6 +29,7 @@ impl Place {
         place.write("empty", "\n");
         place.write("lines", "a\nb\n");
         place.write("ca.pem", "nothing");
+        place.write("store-key", &"0f".repeat(32));
         place
     }
 
@@ -77,7 +79,7 @@ fn a_short_file_gets_every_default() {
     assert_eq!(config.server.listen, [Listen::Address(address)]);
     assert_eq!(config.server.public_url, "http://127.0.0.1:8080");
     assert_eq!(config.server.max_body, 8 << 20);
-    assert!(matches!(&config.store, StoreUrl::Sqlite(path) if path.ends_with("scim2ldap/store.db")));
+    assert!(matches!(&config.store.settings.url, StoreUrl::Sqlite(path) if path.ends_with("scim2ldap/store.db")));
     assert_eq!(config.log, Log { level: "info".to_owned(), format: LogFormat::Human });
     let corp = config.directory("corp").unwrap();
     assert_eq!(corp.settings.kind, Kind::OpenLdap);
@@ -89,6 +91,25 @@ fn a_short_file_gets_every_default() {
     assert_eq!(okta.patch_response, PatchResponse { user: PatchAnswer::Resource, group: PatchAnswer::NoContent });
     let Credential::Basic { password, .. } = &okta.credentials[0] else { panic!() };
     assert_eq!(password.expose_secret(), "okta-secret");
+}
+
+#[test]
+fn the_store_and_its_key_are_found_beside_the_file() {
+    let place = Place::new();
+    let text = format!("[store]\nurl = \"sqlite:store.db\"\nkey_file = \"store-key\"\n{}", right(""));
+    let store = place.load(&text, &[]).unwrap().store;
+    assert!(matches!(&store.settings.url, StoreUrl::Sqlite(path) if *path == place.0.path().join("store.db")));
+    let sealed = store.key.unwrap().seal(b"secret", b"").unwrap();
+    let same = crate::store::seal::SealKey::read(&[0x0f; 32]).unwrap();
+    assert_eq!(**same.open(&sealed, b"").unwrap(), *b"secret");
+}
+
+#[test]
+fn a_tenant_may_live_by_tokens_that_are_made_on_the_command_line() {
+    for credential in ["", "credential = []"] {
+        let config = Place::new().load(&changed(CREDENTIAL, credential), &[]).unwrap();
+        assert!(config.tenants[0].enabled && config.tenants[0].credentials.is_empty());
+    }
 }
 
 #[test]
@@ -124,7 +145,7 @@ fn the_shipped_file_is_right_and_so_are_the_keys_that_are_commented_out() {
     let all = all.replace("/etc/ssl/certs/corp-ca.pem", "ca.pem");
     let full = place.load(&all, &[]).unwrap();
     assert_eq!(full.tenants[0].credentials.len(), 3);
-    assert!(full.server.tls.is_some());
+    assert!(full.server.tls.is_some() && full.store.key.is_some());
     // What is commented out is the default.
     assert_eq!(full.log, config.log);
     assert_eq!(full.server.max_body, config.server.max_body);
@@ -218,6 +239,9 @@ fn mistakes_in_the_server_section_are_explained() {
         "workers = 0",
         "[server.tls]\ncertificate = \"none.pem\"",
         "[store]\nurl = \"mysql://x\"",
+        "[store]\nkey_file = \"no-key\"",
+        "[store]\nkey_file = \"lines\"",
+        "[store]\nkey_fil = \"store-key\"",
         "[log]\nlevel = \"inof\"",
         "[log]\nlevel = \"info,x=inof\"",
         "[log]\nformat = \"xml\"",
@@ -279,10 +303,9 @@ fn mistakes_in_a_tenant_are_explained() {
         ("path = \"/scim/v2\"", "path = \"/scim//v 2\""),
         ("directory = \"corp\"", "directory = \"crop\""),
         ("mapping = \"mapping/openldap.toml\"", "mapping = \"mapping/none.toml\""),
-        ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = true\nprotect = [\"cn=admins\"]"),
+        ("directory = \"corp\"", "directory = \"corp\"\nprotect = [\"cn=admins\"]"),
+        ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = \"yes\""),
         ("directory = \"corp\"", "directory = \"corp\"\npatch_response = { user = \"204\", groups = \"resource\" }"),
-        (basic, ""),
-        (basic, "credential = []"),
         (basic, "credential = { kind = \"basic\" }"),
         ("kind = \"basic\"\n", ""),
         ("kind = \"basic\"", "kind = \"oauth\""),
@@ -316,6 +339,23 @@ fn mistakes_in_a_tenant_are_explained() {
     let shown = shown.join("\n");
     assert!(!shown.contains("geheim"));
     assert_snapshot!(shown);
+}
+
+#[test]
+fn passwords_travel_over_protected_connections_only() {
+    let place = Place::new();
+    let protected = changed("kind = \"openldap\"", "kind = \"active-directory\"")
+        .replace("mapping/openldap.toml", "mapping/active-directory.toml")
+        .replace("directory = \"corp\"", "directory = \"corp\"\npassword_sync = true");
+    assert!(place.load(&protected, &[]).unwrap().tenants[0].password_sync);
+    let plain = protected
+        .replace("ldaps://", "ldap://")
+        .replace("[directory.corp]", "[directory.corp]\nallow_plaintext = true");
+    assert_snapshot!(place.complaint(&plain, &[]));
+    place.load(&plain.replace("allow_plaintext", "start_tls"), &[]).unwrap();
+    // Other kinds take one, where the admin says that nobody can listen.
+    let plain = plain.replace("kind = \"active-directory\"", "kind = \"openldap\"");
+    place.load(&plain.replace("mapping/active-directory.toml", "mapping/openldap.toml"), &[]).unwrap();
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! From the configuration to what serves requests.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderName};
 
-use crate::bridge::{Bridge, Policy};
+use crate::bridge::{Backstage, Bridge, Ledger, Policy};
 use crate::config::{Config, Credential, Tenant};
 use crate::directory::{Directory, SettingsFault};
-use crate::http::credentials::Credentials;
+use crate::http::credentials::{Credentials, IssuedTokens};
 use crate::http::site::{Site, TenantSettings};
 
 /// The most resources that one list answer holds. Okta asks for 100 at a time and goes on by 100 whatever it gets.
@@ -22,12 +23,39 @@ pub fn directories(config: &Config) -> Result<HashMap<&str, Directory>, Settings
     config.directories.iter().map(|it| Ok((it.settings.name.as_str(), named(&it.settings)?))).collect()
 }
 
-/// What is served. `port` is the one that is listened at in place of port 0.
-pub fn site(config: &Config, port: u16) -> Result<Site, SettingsFault> {
+/// What the process keeps, as far as a site needs it.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The port that is listened at in place of port 0.
+    pub port: u16,
+    /// The tokens that were made on the command line.
+    pub issued: &'a Arc<IssuedTokens>,
+    /// What the tenants owe that go on while their directory is away.
+    pub ledgers: &'a HashMap<Arc<str>, Arc<Ledger>>,
+}
+
+/// What is served, and what works for it in the background.
+pub fn site(config: &Config, means: Means<'_>) -> Result<(Site, Vec<Backstage>), SettingsFault> {
     let directories = directories(config)?;
-    let public_url = public_url(&config.server.public_url, port);
-    let tenant = |it: &Tenant| Some(tenant(it, &public_url, directories.get(it.directory.as_str())?.clone()));
-    Ok(Site::new(config.tenants.iter().filter_map(tenant).collect(), config.server.max_body))
+    let public_url = public_url(&config.server.public_url, means.port);
+    let mut backstages = Vec::new();
+    let mut tenants = Vec::with_capacity(config.tenants.len());
+    for tenant in &config.tenants {
+        let Some(directory) = directories.get(tenant.directory.as_str()) else { continue };
+        let base_url = [&public_url, tenant.path.as_str()].concat();
+        let bridge = match means.ledgers.get(&tenant.name) {
+            None => bridge(tenant, base_url.clone(), directory.clone()),
+            Some(ledger) => {
+                let (policy, key) = (policy(tenant, base_url.clone()), config.store.key.clone());
+                let (mapping, directory) = (Arc::clone(&tenant.mapping), directory.clone());
+                let (bridge, backstage) = Bridge::keeping(Arc::clone(ledger), key, mapping, directory, policy);
+                backstages.push(backstage);
+                bridge
+            }
+        };
+        tenants.push(settings(tenant, base_url, bridge, means.issued));
+    }
+    Ok((Site::new(tenants, config.server.max_body), backstages))
 }
 
 /// The public URL with the port that was bound where any port was asked for.
@@ -35,32 +63,38 @@ fn public_url(configured: &str, port: u16) -> String {
     configured.strip_suffix(":0").map_or_else(|| configured.to_owned(), |host| format!("{host}:{port}"))
 }
 
-/// What carries the requests of a tenant out. `base_url` is the tenant's, without a slash at the end.
+/// What carries the requests of a tenant out at once or not at all. `base_url` is the tenant's, without a slash at the
+/// end.
 #[must_use]
 pub fn bridge(tenant: &Tenant, base_url: String, directory: Directory) -> Bridge {
-    let policy = Policy {
+    Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy(tenant, base_url))
+}
+
+fn policy(tenant: &Tenant, base_url: String) -> Policy {
+    Policy {
         base_url,
         groups: tenant.groups,
         password_sync: tenant.password_sync,
         max_results: MAX_RESULTS,
         retry_after: RETRY_AFTER,
-    };
-    Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy)
+        hands_over: false,
+    }
 }
 
-fn tenant(tenant: &Tenant, public_url: &str, directory: Directory) -> TenantSettings {
-    let base_url = [public_url, tenant.path.as_str()].concat();
+fn settings(tenant: &Tenant, base_url: String, bridge: Bridge, issued: &Arc<IssuedTokens>) -> TenantSettings {
+    let mut credentials = credentials(&tenant.credentials);
+    credentials.allow_issued(&tenant.name, issued);
     TenantSettings {
         name: tenant.name.clone(),
         path: tenant.path.clone(),
-        base_url: base_url.clone(),
+        base_url,
         enabled: tenant.enabled,
-        credentials: credentials(&tenant.credentials),
+        credentials,
         patch_response: tenant.patch_response,
         max_results: MAX_RESULTS,
         password_sync: tenant.password_sync,
         bulk: tenant.bulk,
-        bridge: bridge(tenant, base_url, directory),
+        bridge,
     }
 }
 

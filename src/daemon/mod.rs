@@ -1,7 +1,9 @@
 //! The running daemon: what `serve` puts together, and how it lives with signals and the service manager.
 
 pub mod build;
+mod kept;
 mod service_manager;
+mod tokens;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,17 +12,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::rt::System;
+use actix_web::rt::{self, System};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
+use build::Means;
+use kept::Kept;
+
+use crate::bridge::Backstage;
 use crate::cli::{Exit, complain};
-use crate::config::{Config, Listen, Log, WhenUnreachable};
+use crate::config::{Config, Listen, Log};
 use crate::http::listener;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
+use crate::store::{Store, StoreFault, StoreUrl};
 use crate::tables::Warning;
 use crate::telemetry;
 
@@ -43,8 +50,8 @@ pub fn run(path: &Path) -> Exit {
     }
     warn_of(&config);
     System::new().block_on(async {
-        match Daemon::start(path, &config) {
-            Ok((daemon, server)) => daemon.live(server).await,
+        match Daemon::start(path, &config).await {
+            Ok((daemon, server, signals)) => daemon.live(server, signals).await,
             Err((exit, fault)) => {
                 error!(%fault, "scim2ldap can't start");
                 exit
@@ -59,6 +66,7 @@ struct Daemon {
     site: Arc<ArcSwap<Site>>,
     port: u16,
     certificate: Option<Arc<Certificate>>,
+    kept: Kept,
     settled: Settled,
 }
 
@@ -69,6 +77,7 @@ struct Settled {
     workers: usize,
     tls: bool,
     log: Log,
+    store: PathBuf,
 }
 
 impl Settled {
@@ -78,6 +87,10 @@ impl Settled {
             workers: config.server.workers,
             tls: config.server.tls.is_some(),
             log: config.log.clone(),
+            store: match &config.store.settings.url {
+                StoreUrl::Sqlite(path) => path.clone(),
+                StoreUrl::Postgres(_) => PathBuf::new(),
+            },
         }
     }
 }
@@ -93,27 +106,40 @@ fn problem(fault: impl std::error::Error + 'static) -> StartFault {
     (Exit::Problems, Box::new(fault))
 }
 
+fn store_fault(fault: StoreFault) -> StartFault {
+    (Exit::of_store(&fault), Box::new(fault))
+}
+
 impl Daemon {
-    fn start(path: &Path, config: &Config) -> Result<(Self, Server), StartFault> {
+    async fn start(path: &Path, config: &Config) -> Result<(Self, Server, Signals), StartFault> {
+        // Before anybody can know that the daemon runs: a signal that nobody waits for ends the process.
+        let signals = Signals::new().map_err(problem)?;
         let certificate = config.server.tls.clone().map(Certificate::load).transpose().map_err(bad_configuration)?;
         let tls = certificate.clone().map(tls::server_config).transpose().map_err(problem)?;
+        let store = Store::open(&config.store.settings).await.map_err(store_fault)?;
+        let keeper = tokens::Keeper::new(store.clone()).await.map_err(store_fault)?;
+        let kept = Kept::new(store, Arc::clone(keeper.issued()));
+        let ledgers = kept.ledgers(config).await.map_err(store_fault)?;
         let listeners = listener::bind(&config.server.listen).map_err(problem)?;
         let port = listeners.iter().find_map(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
-        let site = Arc::new(ArcSwap::from_pointee(build::site(config, port).map_err(bad_configuration)?));
+        let means = Means { port, issued: &kept.issued, ledgers: &ledgers };
+        let (site, backstages) = build::site(config, means).map_err(bad_configuration)?;
+        for backstage in &backstages {
+            backstage.prepare().await.map_err(store_fault)?;
+        }
+        let site = Arc::new(ArcSwap::from_pointee(site));
         let server = listener::serve(listeners, tls.as_ref(), config.server.workers, &site).map_err(problem)?;
-        let daemon = Self { path: path.to_owned(), site, port, certificate, settled: Settled::of(config) };
-        Ok((daemon, server))
+        rt::spawn(keeper.follow());
+        begin(backstages);
+        let (path, settled) = (path.to_owned(), Settled::of(config));
+        warn_of_closed_doors(&site.load());
+        let daemon = Self { path, site, port, certificate, kept, settled };
+        Ok((daemon, server, signals))
     }
 
     /// Lives until a signal says stop, or the server ends by itself.
-    async fn live(&self, server: Server) -> Exit {
-        let Signals { mut terminate, mut interrupt, mut hang_up } = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => {
-                error!(%error, "signals can't be received");
-                return Exit::Problems;
-            }
-        };
+    async fn live(&self, server: Server, signals: Signals) -> Exit {
+        let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         let handle = server.handle();
         let mut server = pin!(server);
         let mut keep_alive = pin!(service_manager::keep_alive());
@@ -124,7 +150,7 @@ impl Daemon {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hang_up.recv() => self.reload(),
+                _ = hang_up.recv() => self.reload().await,
                 _ = look_at_certificate.tick() => self.refresh_certificate(),
                 () = &mut keep_alive => {}
                 ended = &mut server => return ended_early(ended),
@@ -137,31 +163,43 @@ impl Daemon {
             _ = &mut stopped => {}
             () = keep_alive => {}
         }
+        if let Err(fault) = tokens::note_used(&self.kept.store, &self.kept.issued).await {
+            warn!(%fault, "when tokens were last used is not noted");
+        }
         info!("stopped");
         Exit::Good
     }
 
     /// Reads configuration, mapping tables and certificates again. Whatever is wrong with one of them, all the old
     /// ones stay.
-    fn reload(&self) {
+    async fn reload(&self) {
         service_manager::reloading();
-        match self.try_reload() {
+        match self.try_reload().await {
             Ok(()) => info!("configuration, mapping tables and certificates are read again and in use"),
             Err(fault) => error!(%fault, "not reloaded: the configuration in use stays as it was"),
         }
         service_manager::ready();
     }
 
-    fn try_reload(&self) -> Result<(), Box<dyn std::error::Error>> {
+    async fn try_reload(&self) -> Result<(), Box<dyn std::error::Error>> {
         let config = Config::load(&self.path)?;
-        let site = build::site(&config, self.port)?;
+        let ledgers = self.kept.ledgers(&config).await?;
+        let means = Means { port: self.port, issued: &self.kept.issued, ledgers: &ledgers };
+        let (site, backstages) = build::site(&config, means)?;
+        for backstage in &backstages {
+            backstage.prepare().await?;
+        }
         if let (Some(certificate), Some(files)) = (&self.certificate, config.server.tls.clone()) {
             certificate.replace(files)?;
         }
         self.site.store(Arc::new(site));
+        begin(backstages);
         warn_of(&config);
+        warn_of_closed_doors(&self.site.load());
         if Settled::of(&config) != self.settled {
-            warn!("a change of listen, workers or [log], or of TLS being on or off, needs a restart to take effect");
+            warn!(
+                "a change of listen, workers, [store] or [log], or of TLS being on or off, needs a restart to take effect"
+            );
         }
         Ok(())
     }
@@ -176,14 +214,24 @@ impl Daemon {
     }
 }
 
+/// Has those begin who work in the background.
+fn begin(backstages: Vec<Backstage>) {
+    for backstage in backstages {
+        rt::spawn(backstage.run());
+    }
+}
+
 /// Says what in the configuration works but is not as it should be.
 fn warn_of(config: &Config) {
     for Warning { place, message, help } in &config.warnings {
         warn!(%place, help, "{message}");
     }
-    for directory in config.directories.iter().filter(|it| it.when_unreachable == WhenUnreachable::Accept) {
-        let directory = directory.settings.name.as_str();
-        warn!(directory, "while this directory is away requests are answered with 429: nothing is kept for later yet");
+}
+
+/// Says which tenants nobody can use.
+fn warn_of_closed_doors(site: &Site) {
+    for tenant in site.without_credentials() {
+        warn!(tenant, "nobody can use this tenant: it has no credential; make one with `scim2ldap token create`");
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::name::AttributeName;
+use super::password::PasswordWay;
 
 /// The kinds of directory server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,14 +70,24 @@ pub struct Dialect {
     pub bit_and_rule: &'static str,
     /// Matching rule that follows a chain of links, such as nested memberships.
     pub in_chain_rule: Option<&'static str>,
-    /// The attribute that a password is written to.
-    pub password_attribute: AttributeName,
+    /// How a password is set.
+    pub password: PasswordWay,
+    /// A password is set over a protected connection only.
+    pub password_needs_tls: bool,
+    /// The attribute, and its value, by which the user has to choose another password at the next log-on.
+    pub must_change: Option<(AttributeName, &'static str)>,
+    /// The attribute by which an account names a group that it is in without being listed there.
+    pub primary_group: Option<AttributeName>,
     /// Result codes that say: this value, such as a member, is there already.
     pub value_there: &'static [u32],
     /// Result codes that say: this value, such as a member, is not there.
     pub value_gone: &'static [u32],
     /// What stands in the diagnostic of a constraint violation (19) when a value must be unique and is not; lower case.
     pub not_unique: &'static [&'static str],
+    /// What stands in the diagnostic when the value of an attribute is taken, and which attribute that is; lower case.
+    pub taken: &'static [(&'static str, AttributeName)],
+    /// What stands in the diagnostic when a password is refused by the rules for passwords; lower case.
+    pub weak_password: &'static [&'static str],
 }
 
 const OPEN_LDAP: Dialect = Dialect {
@@ -96,9 +107,15 @@ const OPEN_LDAP: Dialect = Dialect {
     supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
-    password_attribute: AttributeName::literal("userPassword"),
+    password: PasswordWay::Operation,
+    password_needs_tls: false,
+    must_change: None,
+    primary_group: None,
     value_there: &[20],
     value_gone: &[16],
+    taken: &[],
+    // The overlay ppolicy.
+    weak_password: &["password fails quality", "password is in history", "password is too", "password is not"],
     not_unique: &["non-unique attributes found"],
 };
 
@@ -126,12 +143,27 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     ],
     bit_and_rule: BIT_AND,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
-    password_attribute: AttributeName::literal("unicodePwd"),
+    password: PasswordWay::Attribute(AttributeName::literal("unicodePwd")),
+    password_needs_tls: true,
+    must_change: Some((AttributeName::literal("pwdLastSet"), "0")),
+    primary_group: Some(AttributeName::literal("primaryGroupID")),
     // A linked attribute answers 68 and 53 where others answer 20 and 16.
     value_there: &[20, 68],
     value_gone: &[16, 53],
     // Active Directory's codes 21C7 and 21C8: the name of a service or user principal exists in the forest.
     not_unique: &["is already in use", "already in use!", "000021c7", "000021c8"],
+    // Active Directory's codes for an account (0524) or group (0526) of this name; Samba names the attribute. Every
+    // account owns the principal name that its sAMAccountName and the domain make, whether it is written down or not.
+    taken: &[
+        ("implied by userprincipalname", AttributeName::literal("userPrincipalName")),
+        ("00000524", AttributeName::literal("sAMAccountName")),
+        ("00000526", AttributeName::literal("sAMAccountName")),
+        ("000021c7", AttributeName::literal("servicePrincipalName")),
+        ("000021c8", AttributeName::literal("userPrincipalName")),
+        ("samaccountname", AttributeName::literal("sAMAccountName")),
+        ("userprincipalname", AttributeName::literal("userPrincipalName")),
+    ],
+    weak_password: &["0000052d"],
 };
 
 const DS_389: Dialect = Dialect {
@@ -151,9 +183,14 @@ const DS_389: Dialect = Dialect {
     supplied: &[],
     bit_and_rule: BIT_AND,
     in_chain_rule: None,
-    password_attribute: AttributeName::literal("userPassword"),
+    password: PasswordWay::Attribute(AttributeName::literal("userPassword")),
+    password_needs_tls: false,
+    must_change: None,
+    primary_group: None,
     value_there: &[20],
     value_gone: &[16],
+    taken: &[],
+    weak_password: &["invalid password syntax", "password in history", "within password minimum age"],
     not_unique: &["another entry with the same attribute value already exists"],
 };
 
@@ -195,6 +232,19 @@ impl Dialect {
         let said = diagnostic.to_lowercase();
         DIALECTS.iter().flat_map(|dialect| dialect.not_unique).any(|mark| said.contains(mark))
     }
+
+    /// The attribute whose value is taken, where the diagnostic tells.
+    pub(super) fn names_taken(diagnostic: &str) -> Option<AttributeName> {
+        let said = diagnostic.to_lowercase();
+        let mut marks = DIALECTS.iter().flat_map(|dialect| dialect.taken);
+        marks.find(|(mark, _)| said.contains(mark)).map(|(_, attribute)| attribute.clone())
+    }
+
+    /// Whether the diagnostic says that the rules for passwords refuse one.
+    pub(super) fn says_weak_password(diagnostic: &str) -> bool {
+        let said = diagnostic.to_lowercase();
+        DIALECTS.iter().flat_map(|dialect| dialect.weak_password).any(|mark| said.contains(mark))
+    }
 }
 
 /// A text that names no kind of directory.
@@ -231,7 +281,9 @@ mod tests {
 
     #[test]
     fn texts_to_look_for_are_in_lower_case() {
-        for text in DIALECTS.iter().flat_map(|dialect| dialect.not_unique) {
+        let unique = DIALECTS.iter().flat_map(|dialect| dialect.not_unique);
+        let taken = DIALECTS.iter().flat_map(|dialect| dialect.taken).map(|(mark, _)| mark);
+        for text in unique.chain(taken).chain(DIALECTS.iter().flat_map(|dialect| dialect.weak_password)) {
             assert_eq!(*text, text.to_lowercase());
         }
     }

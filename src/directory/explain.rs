@@ -78,13 +78,14 @@ const fn windows_meaning(code: u32) -> Option<&'static str> {
     Some(match code {
         0x0000_0056 => "the old password is wrong",
         0x0000_04dc => "the connection is not bound",
-        0x0000_0524 => "an account of this name exists already",
+        0x0000_0524 => "an account of the domain has this sAMAccountName already",
+        0x0000_0526 => "a group of the domain has this sAMAccountName already",
         0x0000_0525 => "an account that is referred to does not exist",
         0x0000_052d => {
             "the password does not meet the password policy of the domain, or there is none and the account is to be enabled"
         }
         0x0000_200a => "the schema does not know an attribute, or the entry does not have it",
-        0x0000_2071 => "this name is taken by another account",
+        0x0000_2071 => "this name is taken already",
         0x0000_20b5 => "an entry that is referred to, such as a manager or member, does not exist",
         0x0000_21c7 => "a service principal name is taken by another account of the forest",
         0x0000_21c8 => "userPrincipalName is taken by another account of the forest",
@@ -204,6 +205,8 @@ mod tests {
         };
         for (data, part) in [
             ("52e", "password is wrong"),
+            ("530", "at this hour"),
+            ("531", "from this machine"),
             ("525", "no such account"),
             ("533", "disabled"),
             ("532", "has expired"),

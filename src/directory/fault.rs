@@ -4,6 +4,7 @@ use ldap3::LdapResult;
 
 use super::dialect::Dialect;
 use super::explain;
+use super::name::AttributeName;
 
 /// An operation that the directory did not carry out, or of which that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +125,20 @@ impl Fault {
             _ => false,
         }
     }
+
+    /// The attribute whose value belongs to another entry, where the server says which it is.
+    #[must_use]
+    pub fn taken(&self) -> Option<AttributeName> {
+        if self.is_uniqueness() { Dialect::names_taken(&self.diagnostic) } else { None }
+    }
+
+    /// Whether the rules for passwords are the reason: they refuse the password, or the account is to be enabled and
+    /// has none that they allow.
+    #[must_use]
+    pub fn is_password_policy(&self) -> bool {
+        matches!(self.kind, FaultKind::Constraint | FaultKind::UnwillingToPerform)
+            && Dialect::says_weak_password(&self.diagnostic)
+    }
 }
 
 /// The result codes that mean "ask another server": busy, unavailable, and the client-side serverDown and
@@ -198,6 +213,38 @@ pub(super) mod tests {
         assert!(refused(68, "").is_uniqueness());
         assert!(!refused(19, "Password fails quality checking policy").is_uniqueness());
         assert!(!refused(53, "is already in use").is_uniqueness());
+    }
+
+    #[test]
+    fn the_attribute_whose_value_is_taken_is_known_from_the_code_or_the_words() {
+        let taken = |code, text| refused(code, text).taken().map(|attribute| attribute.to_string());
+        let user = "00000524: UpdErr: DSID-031A1261, problem 6005 (ENTRY_EXISTS), data 0";
+        assert_eq!(taken(68, user).as_deref(), Some("sAMAccountName"));
+        let samba = "00002071: samldb: samAccountName 'one' already in use!";
+        assert_eq!(taken(68, samba).as_deref(), Some("sAMAccountName"));
+        assert_eq!(taken(68, "00002071: UpdErr: DSID-030503CF, problem 6005 (ENTRY_EXISTS), data 0"), None);
+        let upn = "000021C8: AtrErr: DSID-03200BBA, #1:\n\t0: 000021C8: DSID-03200BBA, problem 1005 \
+                   (CONSTRAINT_ATT_TYPE), data 0, Att 90290 (userPrincipalName)";
+        assert_eq!(taken(19, upn).as_deref(), Some("userPrincipalName"));
+        let upn = "0000202F: samldb: userPrincipalName 'one@example.test' is already in use ";
+        assert_eq!(taken(19, upn).as_deref(), Some("userPrincipalName"));
+        let implied = "00002071: samldb: sAMAccountName 'one' is already in use (implied by userPrincipalName)";
+        assert_eq!(taken(68, implied).as_deref(), Some("userPrincipalName"));
+        assert_eq!(taken(53, user), None);
+    }
+
+    #[test]
+    fn a_password_that_the_rules_refuse_is_told_from_other_constraints() {
+        for (code, text) in [
+            (53, "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0"),
+            (19, "0000052D: Constraint violation - check_password_restrictions: the password is too short."),
+            (19, "Password fails quality checking policy"),
+            (19, "invalid password syntax - password must be at least 8 characters long"),
+        ] {
+            assert!(refused(code, text).is_password_policy(), "{text}");
+        }
+        assert!(!refused(53, "0000001F: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM)").is_password_policy());
+        assert!(!refused(50, "0000052D").is_password_policy());
     }
 
     #[test]

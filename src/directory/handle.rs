@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use super::connection::{self, Connection};
 use super::dialect::Dialect;
 use super::dn::{Dn, Rdn};
-use super::entry::{Entry, Modification};
+use super::entry::{Change, Entry, Modification};
 use super::fault::{Fault, FaultKind, is_elsewhere};
 use super::filter::Filter;
 use super::health::Health;
 use super::name::AttributeName;
 use super::operation::{Answer, Broken, ModifyOptions, Operation, Scope, Search};
+use super::password::{Password, PasswordWay};
 use super::pool::Pool;
 use super::schema::SchemaView;
 use super::server::ServerInfo;
@@ -105,6 +106,16 @@ impl Directory {
         self.write(&Operation::Delete { dn }).await.map(drop)
     }
 
+    /// Sets the password of an entry, and nothing else.
+    pub async fn set_password(&self, dn: &Dn, password: &Password, way: &PasswordWay) -> Result<(), Fault> {
+        let PasswordWay::Attribute(attribute) = way else {
+            return self.write(&Operation::Password { dn, password }).await.map(drop);
+        };
+        let change = Change::Replace(vec![password.value_for(attribute)]);
+        let modifications = [Modification::new(attribute.clone(), change)];
+        self.modify(dn, &modifications, &ModifyOptions::default()).await.map(drop)
+    }
+
     /// Makes sure that the directory is there and lets the service account in.
     pub async fn ping(&self) -> Result<(), Fault> {
         let search = root(vec![AttributeName::NONE]);
@@ -188,7 +199,9 @@ impl Directory {
                 self.pool.health.note_success();
                 return Ok(answer);
             }
-            Ok(Answer { result, .. }) => Fault::refused(&operation.task(), &result, operation.meaning(result.rc)),
+            Ok(Answer { result, .. }) => {
+                Fault::refused(&operation.task(), &result, operation.meaning(result.rc).as_deref())
+            }
             Err(broken) => broken_fault(operation, &broken, &connection.why(&broken)),
         };
         // A search that the server itself gave up was answered all the same.

@@ -62,6 +62,15 @@ impl Ldif {
         self
     }
 
+    /// A remark about the record that stands last.
+    #[must_use]
+    pub fn comment(mut self, remark: &str) -> Self {
+        self.0.push_str("# ");
+        self.0.push_str(remark);
+        self.0.push('\n');
+        self
+    }
+
     /// The text.
     #[must_use]
     pub fn into_text(self) -> String {

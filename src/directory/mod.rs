@@ -19,6 +19,7 @@ mod handle;
 mod health;
 mod name;
 mod operation;
+mod password;
 mod pool;
 mod ranges;
 mod scan;
@@ -30,7 +31,7 @@ mod tls;
 mod url;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};
@@ -41,6 +42,7 @@ pub use handle::Directory;
 pub use health::Health;
 pub use name::{AttributeName, InvalidName};
 pub use operation::{ModifyOptions, Scope, Search};
+pub use password::{Password, PasswordWay};
 pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
 pub use server::{ASSERTION, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
 pub use settings::{Bind, Settings, SettingsFault, TrustAnchors};

@@ -1,9 +1,12 @@
 //! The operations, as values, and how each goes over a connection.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use futures_util::FutureExt as _;
 use ldap3::controls::{Assertion, PagedResults, RawControl};
+use ldap3::exop::PasswordModify;
+use ldap3::result::ExopResult;
 use ldap3::{Ldap, LdapError, LdapResult, Mod, SearchOptions, SearchStream};
 
 use super::decode;
@@ -12,6 +15,7 @@ use super::entry::{Change, Entry, Modification};
 use super::fault::{Fault, FaultKind};
 use super::filter::Filter;
 use super::name::AttributeName;
+use super::password::Password;
 use super::server::{PERMISSIVE_MODIFY, ServerInfo};
 
 /// What to look for.
@@ -58,6 +62,7 @@ pub(super) enum Operation<'a> {
     Modify { dn: &'a Dn, modifications: &'a [Modification], options: &'a ModifyOptions, permissive: bool },
     Rename { dn: &'a Dn, new_rdn: &'a Rdn, new_parent: Option<&'a Dn>, read_back: &'a [AttributeName] },
     Delete { dn: &'a Dn },
+    Password { dn: &'a Dn, password: &'a Password },
 }
 
 /// What a server answered.
@@ -103,6 +108,7 @@ impl Operation<'_> {
             Self::Modify { .. } => "modify",
             Self::Rename { .. } => "rename",
             Self::Delete { .. } => "delete",
+            Self::Password { .. } => "set the password of",
         }
     }
 
@@ -110,7 +116,11 @@ impl Operation<'_> {
     pub(super) const fn dn(&self) -> &Dn {
         match self {
             Self::Search { search, .. } => &search.base,
-            Self::Add { dn, .. } | Self::Modify { dn, .. } | Self::Rename { dn, .. } | Self::Delete { dn } => dn,
+            Self::Add { dn, .. }
+            | Self::Modify { dn, .. }
+            | Self::Rename { dn, .. }
+            | Self::Delete { dn }
+            | Self::Password { dn, .. } => dn,
         }
     }
 
@@ -134,19 +144,44 @@ impl Operation<'_> {
     }
 
     /// What `code` means for this operation in particular, where that is more than it means for any.
-    pub(super) const fn meaning(&self, code: u32) -> Option<&'static str> {
-        match (self, code) {
-            (Self::Add { .. }, 32) => {
-                Some("the entry above it does not exist; create it, or correct base in the mapping")
-            }
-            (Self::Add { .. }, 68) => Some("there is an entry or account of this name already"),
-            (Self::Rename { .. }, 32) => Some("the entry, or the one it is to be moved below, does not exist"),
-            (Self::Rename { .. }, 68) => Some("there is an entry of the new name already"),
+    pub(super) fn meaning(&self, code: u32) -> Option<Cow<'static, str>> {
+        let known = match (self, code) {
+            (Self::Add { .. }, 32) => "the entry above it does not exist; create it, or correct base in the mapping",
+            (Self::Add { .. }, 68) => "there is an entry or account of this name already",
+            (Self::Rename { .. }, 32) => "the entry, or the one it is to be moved below, does not exist",
+            (Self::Rename { .. }, 68) => "there is an entry of the new name already",
             (Self::Search { .. }, 32) => {
-                Some("the base of the search does not exist; correct base_dn, or base in the mapping")
+                "the base of the search does not exist; correct base_dn, or base in the mapping"
             }
-            _ => None,
-        }
+            (Self::Password { .. }, 2) => "the server does not know the password modify operation (RFC 3062)",
+            (_, 50) => return self.forbidden().map(Cow::Owned),
+            _ => return None,
+        };
+        Some(Cow::Borrowed(known))
+    }
+
+    /// Which right the service account lacks: servers seldom say.
+    fn forbidden(&self) -> Option<String> {
+        let container = |dn: &Dn| dn.parent().map_or_else(|| "the root".to_owned(), |parent| parent.to_string());
+        let what = match self {
+            Self::Search { .. } => return None,
+            Self::Add { dn, attributes, .. } => {
+                let names = attributes.iter().map(|(name, _)| name);
+                format!("create entries below {} with all of {}", container(dn), listed(names))
+            }
+            Self::Modify { modifications, .. } => {
+                let names = modifications.iter().map(|modification| &modification.attribute);
+                format!("write all of {} here", listed(names))
+            }
+            Self::Rename { dn, new_parent, .. } => {
+                let from = container(dn);
+                let to = new_parent.map(|to| format!(", or move entries from there to {to}")).unwrap_or_default();
+                format!("rename entries below {from}{to}")
+            }
+            Self::Delete { dn } => format!("delete entries below {}", container(dn)),
+            Self::Password { .. } => "set passwords here".to_owned(),
+        };
+        Some(format!("the service account may not {what}; give it the right to"))
     }
 
     /// Refuses what this server cannot do as it is meant, before it is sent.
@@ -192,6 +227,11 @@ impl Operation<'_> {
                 ldap.modifydn(dn.as_str(), &new_rdn.to_string(), true, new_parent.map(Dn::as_str)).await
             }
             Self::Delete { dn } => ldap.delete(dn.as_str()).await,
+            Self::Password { dn, password } => {
+                let request =
+                    PasswordModify { user_id: Some(dn.as_str()), old_pass: None, new_pass: Some(password.expose()) };
+                ldap.extended(request).await.map(|ExopResult(_, result)| result)
+            }
         }
     }
 
@@ -199,7 +239,7 @@ impl Operation<'_> {
         match self {
             Self::Add { read_back, .. } | Self::Rename { read_back, .. } => read_back,
             Self::Modify { options, .. } => options.read_back.as_slice(),
-            Self::Search { .. } | Self::Delete { .. } => &[],
+            Self::Search { .. } | Self::Delete { .. } | Self::Password { .. } => &[],
         }
     }
 
@@ -219,6 +259,12 @@ impl Operation<'_> {
         }
         controls
     }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a AttributeName>) -> String {
+    let mut names: Vec<&str> = names.map(AttributeName::as_str).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 fn set(values: &[Vec<u8>]) -> HashSet<&[u8]> {
@@ -313,7 +359,19 @@ mod tests {
         let add = Operation::Add { dn: &dn, attributes: &[], read_back: &[] };
         assert!(add.meaning(32).unwrap().contains("above it"));
         assert_eq!(Operation::Delete { dn: &dn }.meaning(32), None);
-        assert_eq!(add.meaning(50), None);
+        assert_eq!(add.meaning(16), None);
+    }
+
+    #[test]
+    fn a_right_that_the_service_account_lacks_is_named() {
+        let dn = Dn::parse("cn=a,ou=people,dc=x").unwrap();
+        let modification = |name| Modification::new(AttributeName::literal(name), Change::Replace(vec![]));
+        let modifications = [modification("title"), modification("mail")];
+        let options = ModifyOptions::default();
+        let modify = Operation::Modify { dn: &dn, modifications: &modifications, options: &options, permissive: false };
+        assert!(modify.meaning(50).unwrap().contains("write all of title, mail"));
+        let delete = Operation::Delete { dn: &dn }.meaning(50).unwrap();
+        assert!(delete.contains("delete entries below ou=people,dc=x"), "{delete}");
     }
 
     #[test]

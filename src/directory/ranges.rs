@@ -20,6 +20,11 @@ pub(super) async fn complete(directory: &Directory, search: &Search, entries: Ve
     Ok(whole)
 }
 
+/// How Active Directory answers when it is asked for values behind the last.
+const OPERATIONS_ERROR: u32 = 1;
+/// How often the values are read anew because there have become fewer.
+const ANEW: u32 = 2;
+
 /// Which values of an attribute a piece holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
@@ -45,9 +50,18 @@ fn piece_of(name: &AttributeName) -> Option<Piece> {
 async fn gather(directory: &Directory, entry: &mut Entry, first: &AttributeName, piece: Piece) -> Result<(), Fault> {
     let plain = first.without_options();
     let mut values = entry.remove(first);
-    let mut next = piece.next;
+    let (mut next, mut anew) = (piece.next, 0);
     while let Some(start) = next {
-        let (more, after) = fetch(directory, entry, &plain, start).await?;
+        let (more, after) = match fetch(directory, entry, &plain, start).await {
+            Ok(piece) => piece,
+            // Values went in the meantime, so that none has this number any more: the others have moved up.
+            Err(fault) if fault.code == Some(OPERATIONS_ERROR) && start > 0 && anew < ANEW => {
+                values.clear();
+                (next, anew) = (Some(0), anew + 1);
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
         // A server that never comes to an end must not keep us for ever.
         if more.is_empty() || after.is_some_and(|after| after <= start) {
             let message = format!("the directory did not return all values of {plain} of {}", entry.dn);

@@ -36,6 +36,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether nobody on the way to any of the servers can listen: TLS, or a socket of the same machine.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.urls.iter().all(|url| self.start_tls || url.is_tls() || url.is_local())
+    }
+
     /// Settings for one directory with the usual connections and time limits, an anonymous bind, and the
     /// system's certificate authorities.
     #[must_use]

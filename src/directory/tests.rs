@@ -1,6 +1,7 @@
 //! The conversation with a server that misbehaves on purpose.
 
-mod peer;
+pub(crate) mod domain;
+pub(crate) mod peer;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -313,6 +314,40 @@ async fn values_that_come_in_pieces_are_put_together() {
     };
     directory.scan(&search, &mut each).await.unwrap();
     assert_eq!(scanned, found);
+}
+
+#[tokio::test]
+async fn values_that_become_fewer_while_they_are_read_are_read_anew() {
+    let peer = Peer::start(|request| {
+        let (range, values): (&str, &[&[u8]]) = match request {
+            request if !is_search(request) => return None,
+            // Active Directory: there is no value with this number any more.
+            request if request.says("member;range=2-*") => return Some(refused(0x65, 1, "00000057: LdapErr: DSID-0")),
+            request if request.says("member;range=0-*") => ("member;range=0-*", &[b"b"]),
+            _ => ("member;range=0-1", &[b"a", b"b"]),
+        };
+        Some(Reply::found(&[entry("cn=g,dc=x", &[("member", &[]), (range, values)])]))
+    })
+    .await;
+    let directory = Directory::new(Settings { kind: Kind::ActiveDirectory, ..Peer::settings(&[&peer]) }).unwrap();
+    let search = Search { attributes: vec![name("member")], ..people() };
+    let found = directory.search(&search).await.unwrap();
+    assert_eq!(found[0].values(&name("member")).concat(), b"b");
+}
+
+#[tokio::test]
+async fn a_server_that_never_has_the_values_it_speaks_of_is_a_fault() {
+    let peer = Peer::start(|request| match request {
+        request if !is_search(request) => None,
+        request if request.says("member;range=0-*") || !request.says("range=") => {
+            Some(Reply::found(&[entry("cn=g,dc=x", &[("member;range=0-1", &[b"a", b"b"])])]))
+        }
+        _ => Some(refused(0x65, 1, "")),
+    })
+    .await;
+    let directory = Directory::new(Settings { kind: Kind::ActiveDirectory, ..Peer::settings(&[&peer]) }).unwrap();
+    let search = Search { attributes: vec![name("member")], ..people() };
+    assert_eq!(directory.search(&search).await.unwrap_err().code, Some(1));
 }
 
 #[tokio::test]

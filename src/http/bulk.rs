@@ -14,6 +14,7 @@ use super::outcome::Fault;
 use super::resources::{self, Call, Conditions};
 use super::route::{self, Endpoint};
 use super::site::Tenant;
+use crate::bridge::Origin;
 use crate::scim::bulk::{self, Bulk, Operation, Outcome, Refusal, Schedule, Step, What};
 use crate::scim::discovery;
 
@@ -25,12 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(35);
 const ALLOWED: &str = "POST, PUT, PATCH, DELETE";
 
 /// Carries the operations of a bulk request out, one after the other.
-pub(super) async fn answer(tenant: &Tenant, body: Value) -> Result<HttpResponse, Fault> {
+pub(super) async fn answer(tenant: &Tenant, origin: Origin, body: Value) -> Result<HttpResponse, Fault> {
     let bulk = Bulk::from_client(body)?;
     if bulk.operations.len() > MAX_OPERATIONS {
         return Err(Fault::TooManyOperations(MAX_OPERATIONS));
     }
-    let mut run = Run { tenant, operations: &bulk.operations, outcomes: vec![None; bulk.operations.len()], errors: 0 };
+    let outcomes = vec![None; bulk.operations.len()];
+    let mut run = Run { tenant, origin, operations: &bulk.operations, outcomes, errors: 0 };
     run.all(bulk.fail_on_errors.unwrap_or(usize::MAX)).await;
     let answers = bulk.operations.iter().zip(run.outcomes);
     let answers = answers.filter_map(|(operation, outcome)| Some(operation.answer(outcome?))).collect();
@@ -40,6 +42,7 @@ pub(super) async fn answer(tenant: &Tenant, body: Value) -> Result<HttpResponse,
 /// A bulk request that is being carried out.
 struct Run<'a> {
     tenant: &'a Tenant,
+    origin: Origin,
     operations: &'a [Operation],
     /// What came of each operation that was begun.
     outcomes: Vec<Option<Outcome>>,
@@ -125,7 +128,8 @@ impl Run<'_> {
         let known = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let method =
             known.into_iter().find(|known| known.as_str() == method).ok_or(Fault::MethodNotAllowed(ALLOWED))?;
-        let call = Call::new(self.tenant, *kind, resources::pairs(query)?, Conditions::of_version(version))?;
+        let conditions = Conditions::of_version(version);
+        let call = Call::new(self.tenant, *kind, resources::pairs(query)?, conditions, self.origin.clone())?;
         call.answer(&method, &endpoint, Body::Bulk(data)).await
     }
 

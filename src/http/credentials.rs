@@ -2,15 +2,20 @@
 //!
 //! Secrets are random tokens and passwords that a machine keeps, so a plain SHA-256 stands in for them in memory.
 
+mod issued;
+
 use std::sync::Arc;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
+use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
+
+pub use self::issued::{IssuedToken, IssuedTokens};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -22,6 +27,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Credentials {
     pairs: Vec<Pair>,
     tokens: Vec<Token>,
+    issued: Option<(Arc<str>, Arc<IssuedTokens>)>,
 }
 
 /// A user name and its password.
@@ -58,6 +64,15 @@ pub enum Refusal {
     /// A token that the tenant doesn't know.
     #[error("wrong token")]
     WrongToken,
+    /// A token from the command line whose time is over.
+    #[error("the token {0} has expired")]
+    Expired(String),
+    /// A token from the command line that was taken back.
+    #[error("the token {0} was revoked")]
+    Revoked(String),
+    /// A token from the command line that was made for another tenant.
+    #[error("the token {0} was made for another tenant")]
+    OtherTenant(String),
     /// A kind of credential of which the tenant has none.
     #[error("the tenant has no credential of the kind {0}")]
     NotConfigured(&'static str),
@@ -84,6 +99,11 @@ impl Credentials {
         self.tokens.push(Token { description: description.into(), header, secret });
     }
 
+    /// Lets the tokens in that are made for `tenant` on the command line, in the `Authorization` header.
+    pub fn allow_issued(&mut self, tenant: &Arc<str>, issued: &Arc<IssuedTokens>) {
+        self.issued = Some((Arc::clone(tenant), Arc::clone(issued)));
+    }
+
     /// Whether user names with passwords are let in.
     #[must_use]
     pub fn has_basic(&self) -> bool {
@@ -93,7 +113,14 @@ impl Credentials {
     /// Whether tokens are let in.
     #[must_use]
     pub fn has_token(&self) -> bool {
-        !self.tokens.is_empty()
+        let has_good = |(tenant, issued): &(Arc<str>, Arc<IssuedTokens>)| issued.has_good(tenant, now());
+        !self.tokens.is_empty() || self.issued.as_ref().is_some_and(has_good)
+    }
+
+    /// Whether anybody is let in.
+    #[must_use]
+    pub fn has_any(&self) -> bool {
+        self.has_basic() || self.has_token()
     }
 
     /// The `WWW-Authenticate` headers that go with a 401 (RFC 9110 section 11.6.1).
@@ -108,7 +135,7 @@ impl Credentials {
     /// Finds the credential that a request carries; the description of the one that fits is the answer.
     ///
     /// Every configured credential is compared, in constant time, so the time taken tells nothing.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<&Arc<str>, Refusal> {
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<str>, Refusal> {
         let authorization = headers.get(AUTHORIZATION).map(|value| Presented::read(value.as_bytes()));
         let by_token = self.known_token(headers);
         let by_pair = match authorization.as_ref().and_then(Presented::pair) {
@@ -116,13 +143,22 @@ impl Credentials {
             None => Err(Refusal::Malformed),
         };
         match (by_token, by_pair, authorization) {
-            (Some(description), ..) | (None, Ok(description), _) => Ok(description),
+            (Some(description), ..) | (None, Ok(description), _) => Ok(Arc::clone(description)),
             (None, Err(_), None) if self.tokens.iter().any(|token| headers.contains_key(&token.header)) => {
                 Err(Refusal::WrongToken)
             }
             (None, Err(_), None) => Err(Refusal::Missing),
-            (None, Err(refusal), Some(presented)) => Err(self.why_not(&presented, refusal)),
+            (None, Err(refusal), Some(presented)) => {
+                self.issued_token(&presented).unwrap_or_else(|| Err(self.why_not(&presented, refusal)))
+            }
         }
+    }
+
+    /// The description of the token from the command line that was presented, or why it opens nothing.
+    fn issued_token(&self, presented: &Presented<'_>) -> Option<Result<Arc<str>, Refusal>> {
+        let (tenant, issued) = self.issued.as_ref()?;
+        let now = now();
+        presented.tokens().find_map(|token| issued.find(tenant, &Fingerprint::of(token), now))
     }
 
     /// The description of the token that stands in one of the headers.
@@ -132,9 +168,7 @@ impl Credentials {
             let Some(value) = headers.get(&token.header) else { continue };
             let presented = Presented::read(value.as_bytes());
             let mut fits = Choice::from(0);
-            for candidate in
-                [Some(presented.whole), presented.bearer].into_iter().flatten().filter(|value| !value.is_empty())
-            {
+            for candidate in presented.tokens() {
                 fits |= token.secret.equals(&Fingerprint::of(candidate));
             }
             if bool::from(fits) {
@@ -187,6 +221,11 @@ impl<'a> Presented<'a> {
         Self { whole, basic: after(b"Basic"), bearer: after(b"Bearer") }
     }
 
+    /// What could be meant as a token.
+    fn tokens(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        [Some(self.whole), self.bearer].into_iter().flatten().filter(|value| !value.is_empty())
+    }
+
     /// The user name and the password: behind `Basic`, or as a token that decodes to them.
     fn pair(&self) -> Option<(Fingerprint, Fingerprint)> {
         let encoded = self.basic.or(self.bearer).unwrap_or(self.whole);
@@ -195,6 +234,11 @@ impl<'a> Presented<'a> {
         let (user, password) = (decoded.get(..colon)?, decoded.get(colon + 1..)?);
         Some((Fingerprint::of(user), Fingerprint::of(password)))
     }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
 /// The SHA-256 of a secret.

@@ -1,6 +1,7 @@
 //! Every request comes in here, also those for unknown paths and with unknown methods, so that every answer is SCIM's.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
@@ -21,6 +22,7 @@ use super::resources::{self, Call, Conditions};
 use super::route::{Endpoint, Target};
 use super::site::{Site, Tenant};
 use super::{bulk, lists};
+use crate::bridge::Origin;
 use crate::scim::FaultKind;
 
 /// The longest a request may take. Clients give up after a minute and say nothing useful then.
@@ -33,7 +35,7 @@ pub(super) async fn answer(request: HttpRequest, mut payload: Payload, site: Dat
     let id = RequestId::of(request.headers());
     let target = site.find(request.path());
     let span = span(&request, &id, tenant_of(&site, &target));
-    let served = AssertUnwindSafe(serve(&site, &target, &request, &mut payload)).catch_unwind();
+    let served = AssertUnwindSafe(serve(&site, &target, &request, &id, &mut payload)).catch_unwind();
     let result = match timeout(TIME_LIMIT, served).instrument(span.clone()).await {
         Ok(Ok(result)) => result,
         Ok(Err(_panic)) => Err(Fault::Panicked),
@@ -74,6 +76,7 @@ async fn serve(
     site: &Site,
     target: &Target,
     request: &HttpRequest,
+    id: &RequestId,
     payload: &mut Payload,
 ) -> Result<HttpResponse, Fault> {
     match target {
@@ -83,14 +86,16 @@ async fn serve(
         Target::Nowhere => Err(Fault::NoSuchTenant),
         Target::Tenant(index, endpoint) => {
             let tenant = site.tenant(*index).ok_or(Fault::NoSuchTenant)?;
-            admit(tenant, request)?;
-            serve_tenant(tenant, endpoint, request, payload, site.max_body()).await
+            let by = admit(tenant, request)?;
+            let body = Body::Request { headers: request.headers(), payload, limit: site.max_body() };
+            let origin = Origin { by, request: id.to_string().into() };
+            serve_tenant(tenant, endpoint, request, origin, body).await
         }
     }
 }
 
 /// Lets the request in if the tenant is switched on and knows the credential.
-fn admit(tenant: &Tenant, request: &HttpRequest) -> Result<(), Fault> {
+fn admit(tenant: &Tenant, request: &HttpRequest) -> Result<Arc<str>, Fault> {
     let settings = &tenant.settings;
     if !settings.enabled {
         return Err(Fault::Disabled);
@@ -98,8 +103,8 @@ fn admit(tenant: &Tenant, request: &HttpRequest) -> Result<(), Fault> {
     let credentials = &settings.credentials;
     match credentials.authenticate(request.headers()) {
         Ok(description) => {
-            Span::current().record("credential", &**description);
-            Ok(())
+            Span::current().record("credential", &*description);
+            Ok(description)
         }
         Err(refusal) => Err(Fault::Unauthenticated(refusal, credentials.challenges())),
     }
@@ -109,11 +114,9 @@ async fn serve_tenant(
     tenant: &Tenant,
     endpoint: &Endpoint,
     request: &HttpRequest,
-    payload: &mut Payload,
-    max_body: usize,
+    origin: Origin,
+    body: Body<'_>,
 ) -> Result<HttpResponse, Fault> {
-    let headers = request.headers();
-    let body = Body::Request { headers, payload, limit: max_body };
     let kind = match endpoint {
         Endpoint::Unknown => return Err(Fault::NoSuchEndpoint(tenant.settings.base_url.clone())),
         Endpoint::Me => return Err(Fault::NotImplemented(ME.to_owned())),
@@ -124,12 +127,12 @@ async fn serve_tenant(
         Endpoint::Bulk | Endpoint::SearchAll if *request.method() != Method::POST => {
             return Err(Fault::MethodNotAllowed(endpoint.allowed()));
         }
-        Endpoint::Bulk => return bulk::answer(tenant, body.json().await?).await,
+        Endpoint::Bulk => return bulk::answer(tenant, origin, body.json().await?).await,
         Endpoint::SearchAll => return lists::search_all(tenant, body.json().await?).await,
         Endpoint::Collection(kind) | Endpoint::Resource(kind, _) | Endpoint::Search(kind) => *kind,
     };
     let pairs = resources::pairs(request.query_string())?;
-    let call = Call::new(tenant, kind, pairs, Conditions::of(headers))?;
+    let call = Call::new(tenant, kind, pairs, Conditions::of(request.headers()), origin)?;
     call.answer(request.method(), endpoint, body).await
 }
 

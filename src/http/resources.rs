@@ -16,9 +16,12 @@ use super::outcome::Fault;
 use super::route::Endpoint;
 use super::site::Tenant;
 use super::{lists, uri};
-use crate::bridge::{self, Action, Intent, Receipt, VersionMatch};
+use crate::bridge::{self, Action, Answered, Intent, Origin, Receipt, VersionMatch};
 use crate::config::PatchAnswer;
 use crate::scim::{self, FaultKind, Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
+
+/// Says that a change is accepted and not yet in the directory, and under which number it is owed.
+const OWED: HeaderName = HeaderName::from_static("scim2ldap-owed");
 
 /// The pairs of a query string, decoded.
 type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -30,6 +33,7 @@ pub(super) struct Call<'a> {
     pub(super) schema: &'a ResourceSchema,
     pub(super) pairs: Pairs<'a>,
     pub(super) conditions: Conditions,
+    pub(super) origin: Origin,
 }
 
 /// Which versions of the resource the client accepts to change, and which it has already.
@@ -66,9 +70,10 @@ impl<'a> Call<'a> {
         kind: ResourceKind,
         pairs: Pairs<'a>,
         conditions: Conditions,
+        origin: Origin,
     ) -> Result<Self, Fault> {
         let schema = tenant.settings.bridge.schema(kind).ok_or(bridge::Fault::NotServed(kind))?;
-        Ok(Self { tenant, kind, schema, pairs, conditions })
+        Ok(Self { tenant, kind, schema, pairs, conditions, origin })
     }
 
     /// Answers the request for `endpoint`.
@@ -118,16 +123,16 @@ impl<'a> Call<'a> {
     async fn create(&self, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(body.json().await?, self.schema)?;
-        let receipt = self.carry_out(Action::Create(resource), None, true).await?;
-        Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
+        let answered = self.carry_out(Action::Create(resource), None, true).await?;
+        Ok(self.acknowledge(answered, &projection, PatchAnswer::Resource))
     }
 
     /// RFC 7644 section 3.5.1.
     async fn replace(&self, id: String, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(body.json().await?, self.schema)?;
-        let receipt = self.carry_out(Action::Replace { id, resource }, self.conditions.if_match.clone(), true).await?;
-        Ok(self.acknowledge(receipt, &projection, PatchAnswer::Resource))
+        let answered = self.carry_out(Action::Replace { id, resource }, self.conditions.if_match.clone(), true).await?;
+        Ok(self.acknowledge(answered, &projection, PatchAnswer::Resource))
     }
 
     /// RFC 7644 section 3.5.2.
@@ -137,14 +142,14 @@ impl<'a> Call<'a> {
         // Who asks for attributes wants to see them: section 3.5.2 makes 200 the only answer then.
         let answer = if projection.is_default() { self.tenant.patch_answer(self.kind) } else { PatchAnswer::Resource };
         let shown = answer == PatchAnswer::Resource;
-        let receipt = self.carry_out(Action::Patch { id, patch }, self.conditions.if_match.clone(), shown).await?;
-        Ok(self.acknowledge(receipt, &projection, answer))
+        let answered = self.carry_out(Action::Patch { id, patch }, self.conditions.if_match.clone(), shown).await?;
+        Ok(self.acknowledge(answered, &projection, answer))
     }
 
     /// RFC 7644 section 3.6.
     async fn delete(&self, id: String) -> Result<HttpResponse, Fault> {
-        let receipt = self.carry_out(Action::Delete { id }, self.conditions.if_match.clone(), false).await?;
-        Ok(self.acknowledge(receipt, &Projection::default(), PatchAnswer::NoContent))
+        let answered = self.carry_out(Action::Delete { id }, self.conditions.if_match.clone(), false).await?;
+        Ok(self.acknowledge(answered, &Projection::default(), PatchAnswer::NoContent))
     }
 
     /// What the answer should hold, from `attributes` and `excludedAttributes` in the query string.
@@ -157,22 +162,26 @@ impl<'a> Call<'a> {
 
     /// Has the bridge carry a write out, in a task of its own: once begun it comes to its end, also when the client
     /// hangs up or the time limit passes.
-    async fn carry_out(&self, action: Action, if_match: Option<VersionMatch>, answer: bool) -> Result<Receipt, Fault> {
-        let intent = Intent { kind: self.kind, action, if_match, answer };
+    async fn carry_out(&self, action: Action, if_match: Option<VersionMatch>, answer: bool) -> Result<Answered, Fault> {
+        let intent = Intent { kind: self.kind, action, if_match, answer, origin: self.origin.clone() };
         let bridge = self.tenant.settings.bridge.clone();
         let task = rt::spawn(async move { bridge.apply(intent).await }.in_current_span());
         Ok(task.await.map_err(|_| Fault::Panicked)??)
     }
 
-    fn acknowledge(&self, receipt: Receipt, projection: &Projection, updated: PatchAnswer) -> HttpResponse {
-        match receipt {
+    fn acknowledge(&self, answered: Answered, projection: &Projection, updated: PatchAnswer) -> HttpResponse {
+        let mut response = match answered.receipt {
             Receipt::Created(resource) => self.show(StatusCode::CREATED, resource, projection),
             Receipt::Updated(resource) if updated == PatchAnswer::Resource => {
                 self.show(StatusCode::OK, resource, projection)
             }
             Receipt::Updated(resource) => Tag::of(&resource).on(HttpResponse::NoContent()).finish(),
             Receipt::Changed | Receipt::Deleted => HttpResponse::NoContent().finish(),
+        };
+        if let Some(item) = answered.owed {
+            response.headers_mut().insert(OWED, HeaderValue::from(item));
         }
+        response
     }
 
     /// An answer that holds `resource`.

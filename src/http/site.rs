@@ -71,6 +71,12 @@ impl Site {
         &self.tenants
     }
 
+    /// The names of the tenants that are switched on and let nobody in: they have no credential that is good.
+    pub fn without_credentials(&self) -> impl Iterator<Item = &str> {
+        let settings = self.tenants.iter().map(|tenant| &tenant.settings);
+        settings.filter(|it| it.enabled && !it.credentials.has_any()).map(|it| &*it.name)
+    }
+
     /// The longest body that is read, in bytes.
     pub(super) fn max_body(&self) -> usize {
         self.max_body

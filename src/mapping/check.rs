@@ -332,7 +332,7 @@ impl Check<'_> {
 
 /// Whether a row writes a value whatever the resource is like.
 fn always_writes(row: &Row) -> bool {
-    row.never_empty() || row.value.is_some()
+    row.never_empty() || row.value.is_some() || row.generate.is_some()
 }
 
 /// The attributes that a filter asks for.

@@ -30,6 +30,9 @@ pub enum Codec {
     Binary,
     /// A password: written, never read.
     Password,
+    /// An e-mail address as Exchange keeps it: `SMTP:` in front of the primary one, `smtp:` in front of others. Values
+    /// for other kinds of mail are not read.
+    ProxyAddress,
 }
 
 /// Base64 as clients send it: with or without padding.
@@ -38,12 +41,17 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// In front of an address that is not the primary one.
+const OTHER: &str = "smtp:";
+/// In front of the primary address.
+const PRIMARY: &str = "SMTP:";
+
 /// 1601-01-01 in seconds of Unix time.
 const FILE_TIME_EPOCH: i64 = -11_644_473_600;
 
 impl Codec {
     /// The words that a row's `as` takes.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 9] = [
         ("text", Self::Text),
         ("boolean", Self::Boolean),
         ("integer", Self::Integer),
@@ -52,6 +60,7 @@ impl Codec {
         ("filetime", Self::FileTime),
         ("base64", Self::Binary),
         ("password", Self::Password),
+        ("proxy-address", Self::ProxyAddress),
     ];
 
     /// The word for this codec in a row's `as`.
@@ -64,7 +73,7 @@ impl Codec {
     #[must_use]
     pub const fn attribute_type(self) -> AttributeType {
         match self {
-            Self::Text | Self::Password => AttributeType::String,
+            Self::Text | Self::Password | Self::ProxyAddress => AttributeType::String,
             Self::Boolean => AttributeType::Boolean,
             Self::Integer => AttributeType::Integer,
             Self::Decimal => AttributeType::Decimal,
@@ -96,6 +105,7 @@ impl Codec {
             Self::GeneralizedTime => moment(value).map(|moment| generalized_time(moment).into_bytes()),
             Self::FileTime => moment(value).and_then(file_time).map(String::into_bytes),
             Self::Binary => binary(value),
+            Self::ProxyAddress => text(value).map(|address| format!("{OTHER}{address}").into_bytes()),
             Self::Password => match value {
                 Value::String(password) if !password.is_empty() => Ok(password.clone().into_bytes()),
                 _ => Err("it must be a text that is not empty".to_owned()),
@@ -118,7 +128,20 @@ impl Codec {
             Self::Decimal => text.trim().parse().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
             Self::GeneralizedTime => parse_generalized_time(text.trim()).map(|moment| Value::from(moment.to_string())),
             Self::FileTime => parse_file_time(text.trim()).map(|moment| Value::from(moment.to_string())),
+            Self::ProxyAddress => {
+                let (kind, address) = text.split_at_checked(OTHER.len())?;
+                kind.eq_ignore_ascii_case(OTHER).then(|| Value::from(address))
+            }
             Self::Boolean | Self::Binary | Self::Password => None,
+        }
+    }
+}
+
+impl Codec {
+    /// Marks the first of `values`, which is the primary one, where the form has a mark for it.
+    pub(super) fn mark_primary(self, values: &mut [Vec<u8>]) {
+        if let (Self::ProxyAddress, Some(first)) = (self, values.first_mut()) {
+            first.splice(..OTHER.len(), PRIMARY.bytes());
         }
     }
 }
@@ -325,6 +348,19 @@ mod tests {
             ["", "Z", "20261324180000Z", "20261224180000", "2026-12-24T18:00:00Z", "2026122418000Z", "x\u{e9}Z"]
         {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn of_the_addresses_that_exchange_keeps_those_for_other_mail_are_not_read() {
+        let mut stored = vec![Codec::ProxyAddress.encode(&json!("a@x.test")).unwrap(); 2];
+        Codec::ProxyAddress.mark_primary(&mut stored);
+        assert_eq!(stored, [b"SMTP:a@x.test", b"smtp:a@x.test"]);
+        for value in &stored {
+            assert_eq!(Codec::ProxyAddress.decode(value), Some(json!("a@x.test")));
+        }
+        for other in ["X500:/o=x", "sip:a@x.test", "smt", "öööö"] {
+            assert_eq!(Codec::ProxyAddress.decode(other.as_bytes()), None, "{other}");
         }
     }
 

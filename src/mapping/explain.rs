@@ -7,6 +7,9 @@ use super::write::{Mentions, Wanted, WriteMode};
 use crate::scim::{AttributePath, Resource};
 use crate::tables::Place;
 
+/// What stands in the place of a password.
+const PASSWORD: &str = "(a password, not shown)";
+
 /// What one row did.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -38,7 +41,8 @@ impl ResourceMapping {
             let scim = row.scim.as_ref().map_or_else(|| "(computed)".to_owned(), ToString::to_string);
             Step { place: row.place.clone(), scim, ldap: row.ldap.to_string(), outcome, refused }
         });
-        rows.chain(self.account_step(resource)).chain(self.group_steps()).collect()
+        let rows = rows.chain(self.account_step(resource)).chain(self.password_step(resource, mode));
+        rows.chain(self.group_steps()).collect()
     }
 
     /// What no request says: the names of the groups that the user turns out to be in.
@@ -50,6 +54,13 @@ impl ResourceMapping {
             outcome: "the names of the user's groups, written when these change".to_owned(),
             refused: false,
         })
+    }
+
+    /// The password, which no row has to carry.
+    fn password_step(&self, resource: &Resource, mode: WriteMode) -> Option<Step> {
+        self.password_of(resource, mode).filter(|password| password.attribute.is_none())?;
+        let (scim, ldap) = ("password".to_owned(), "(password)".to_owned());
+        Some(Step { place: self.place.clone(), scim, ldap, outcome: PASSWORD.to_owned(), refused: false })
     }
 
     /// What `active` says; `disable` of the table carries it, unless a row does.
@@ -86,11 +97,13 @@ fn why_untouched(row: &Row, mode: WriteMode, mentions: &Mentions) -> String {
 
 fn shown(row: &Row, values: &[Vec<u8>], made_up: bool) -> String {
     if row.codec == Codec::Password {
-        return "(a password, not shown)".to_owned();
+        return PASSWORD.to_owned();
     }
     let mut text =
         values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(" | ");
-    if made_up && row.value.is_none() && row.scim.is_some() {
+    if made_up && row.generate.is_some() {
+        text.push_str(" (made up; another one if it is taken)");
+    } else if made_up && row.value.is_none() && row.scim.is_some() {
         text.push_str(if row.default.is_some() { " (default)" } else { " (fallback)" });
     }
     text

@@ -9,7 +9,12 @@ impl IdAttribute {
     /// The SCIM id of `entry`; `None` when the entry does not hold the attribute (a right to read it may be missing).
     #[must_use]
     pub fn of(&self, entry: &Entry) -> Option<String> {
-        let value = entry.values(&self.attribute).first()?;
+        self.text(entry.values(&self.attribute).first()?)
+    }
+
+    /// The id that this value of the attribute stands for.
+    #[must_use]
+    pub fn text(&self, value: &[u8]) -> Option<String> {
         match self.form {
             IdForm::ObjectGuid => guid_to_text(value),
             IdForm::EntryUuid | IdForm::NsUniqueId | IdForm::Writable => {
@@ -22,14 +27,35 @@ impl IdAttribute {
     /// id's form: servers answer such a search with an error or with everything undefined, clients want 404.
     #[must_use]
     pub fn filter(&self, id: &str) -> Option<Filter> {
-        let value = match self.form {
+        Some(Filter::Equal(self.attribute.clone(), self.value(id)?))
+    }
+
+    /// The value of the attribute that stands for this id; `None` when no entry can have it.
+    #[must_use]
+    pub fn value(&self, id: &str) -> Option<Vec<u8>> {
+        Some(match self.form {
             IdForm::EntryUuid if is_uuid(id) => id.as_bytes().to_vec(),
             IdForm::NsUniqueId if is_ns_unique_id(id) => id.as_bytes().to_vec(),
             IdForm::ObjectGuid => guid_from_text(id)?,
             IdForm::Writable if !id.is_empty() && !id.chars().any(char::is_control) => id.as_bytes().to_vec(),
             _ => return None,
-        };
-        Some(Filter::Equal(self.attribute.clone(), value))
+        })
+    }
+
+    /// A new id in the attribute's form, at random.
+    #[must_use]
+    pub fn mint(&self) -> String {
+        let id = uuid::Uuid::new_v4();
+        match self.form {
+            IdForm::NsUniqueId => {
+                let digits = id.simple().to_string();
+                let (first, rest) = digits.split_at(8);
+                let (second, rest) = rest.split_at(8);
+                let (third, fourth) = rest.split_at(8);
+                [first, second, third, fourth].join("-")
+            }
+            IdForm::EntryUuid | IdForm::ObjectGuid | IdForm::Writable => id.to_string(),
+        }
     }
 }
 

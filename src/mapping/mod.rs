@@ -6,6 +6,7 @@ pub mod check;
 pub mod codec;
 mod explain;
 mod filter;
+mod generate;
 mod group_names;
 mod identity;
 pub mod lookup;
@@ -23,12 +24,16 @@ pub use crate::directory::IdForm;
 pub use codec::Codec;
 pub use explain::Step;
 pub use filter::{Compiled, Terms};
+pub use generate::{Generate, Generated};
 pub use group_names::{GroupName, GroupNames, Joined};
 pub use lookup::Lookup;
 pub use members::{MemberChange, MemberDelta};
-pub use plan::{NewEntry, Rename, Update, Wish};
+pub use plan::{NewEntry, NewPassword, Rename, Update, Wish};
 pub use read::{NoId, Pointer, Reading, Referenced};
 pub use row::{Case, Direction, Number, NumberRange, Reference, ReferenceKey, Row, RowPath, When};
-pub use table::{Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique};
+pub use table::{
+    Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping,
+    Unique,
+};
 pub use template::{Template, TemplateFault};
 pub use write::{Mention, Mentions, WriteMode};

@@ -3,11 +3,13 @@
 //! Only attributes that rows name are compared or written. Applied twice, the second plan is empty.
 
 use super::account::AccountChange;
+use super::codec::Codec;
+use super::generate::Generated;
 use super::row::{Direction, Number, Row, When};
-use super::table::ResourceMapping;
+use super::table::{InitialPassword, ResourceMapping};
 use super::write::{Mentions, Wanted, WriteMode};
 use crate::directory::ldif::Ldif;
-use crate::directory::{AttributeName, Change, Dn, Entry, Modification, Rdn};
+use crate::directory::{AttributeName, Change, Dialect, Dn, Entry, Modification, Password, PasswordWay, Rdn};
 use crate::scim::{AttributePath, Fault, FaultKind, Resource};
 
 /// A new entry.
@@ -15,11 +17,44 @@ use crate::scim::{AttributePath, Fault, FaultKind, Resource};
 pub struct NewEntry {
     /// Where it goes.
     pub dn: Dn,
-    /// All its attributes, the naming attribute included; not the members of a group.
+    /// All its attributes, the naming attribute included; not the members of a group, and not the password.
     pub attributes: Vec<(AttributeName, Vec<Vec<u8>>)>,
+    /// The password that the client gives.
+    pub password: Option<NewPassword>,
+    /// Values among the attributes that were made up, and give way to others where they are taken.
+    pub generated: Vec<Generated>,
     /// Numbers that it gets from a range. Which ones only the directory can tell, unless the client chose.
     pub numbers: Vec<Number>,
 }
+
+/// A password to be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPassword {
+    /// The password.
+    pub secret: Password,
+    /// The attribute that a row of the table puts it into; `None`: as this kind of server wants it.
+    pub attribute: Option<AttributeName>,
+}
+
+impl NewPassword {
+    /// How it is set in a directory of this kind.
+    #[must_use]
+    pub fn way(&self, dialect: &Dialect) -> PasswordWay {
+        self.attribute.clone().map_or_else(|| dialect.password.clone(), PasswordWay::Attribute)
+    }
+}
+
+impl NewEntry {
+    /// The entry as LDIF. The password is not shown.
+    #[must_use]
+    pub fn to_ldif(&self) -> Ldif {
+        let ldif = Ldif::default().add(&self.dn, &self.attributes);
+        if self.password.is_some() { ldif.comment(PASSWORD_HIDDEN) } else { ldif }
+    }
+}
+
+/// What stands in LDIF where a password is set.
+const PASSWORD_HIDDEN: &str = "the password is set as well, and not shown here";
 
 /// The change of an entry that is there: first the rename, then the modifications.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +63,8 @@ pub struct Update {
     pub rename: Option<Rename>,
     /// Attribute changes, carried out as one LDAP modify.
     pub modifications: Vec<Modification>,
+    /// The password that the client gives: it cannot be compared, so it is set again.
+    pub password: Option<NewPassword>,
 }
 
 /// A modrdn (RFC 4511 section 4.9).
@@ -58,7 +95,7 @@ impl Update {
     /// Whether the entry already is as it should be.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rename.is_none() && self.modifications.is_empty()
+        self.rename.is_none() && self.modifications.is_empty() && self.password.is_none()
     }
 
     /// The name of the entry `dn` after the rename, if there is one.
@@ -79,11 +116,25 @@ impl Update {
         if !self.modifications.is_empty() {
             ldif = ldif.modify(&self.renamed(dn), &self.modifications);
         }
+        if self.password.is_some() {
+            if self.modifications.is_empty() {
+                ldif = ldif.modify(&self.renamed(dn), &[]);
+            }
+            ldif = ldif.comment(PASSWORD_HIDDEN);
+        }
         ldif.into_text()
     }
 }
 
 impl ResourceMapping {
+    /// The password that `resource` brings, where passwords are carried over.
+    pub(super) fn password_of(&self, resource: &Resource, mode: WriteMode) -> Option<NewPassword> {
+        let text = resource.text(&AttributePath::core("password")).filter(|_| mode.password_sync)?;
+        let row = self.rows.iter().find(|row| row.codec == Codec::Password);
+        let attribute = row.map(|row| row.ldap.clone());
+        (!text.is_empty()).then(|| NewPassword { secret: Password::new(text), attribute })
+    }
+
     /// The entry that `resource` becomes when it is created.
     pub fn plan_create(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Result<NewEntry, Fault> {
         let classes = self.object_class.iter().map(|class| class.as_bytes().to_vec()).collect();
@@ -94,10 +145,13 @@ impl ResourceMapping {
             numbers.extend(number(row, &wanted));
             if let Wanted::Values(values) = wanted
                 && !values.is_empty()
+                && row.codec != Codec::Password
             {
                 merge(&mut attributes, &row.ldap, values);
             }
         }
+        let generated = self.generated(resource)?;
+        let password = self.password_of(resource, mode);
         let active = wants_active(resource).unwrap_or(true);
         match &self.disable {
             Some(disable) => attributes.extend(disable.on_create(active)),
@@ -111,7 +165,17 @@ impl ResourceMapping {
             Some(super::table::Disable::MoveTo(container)) if !active => container.clone(),
             _ => self.home(resource)?,
         };
-        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes, numbers })
+        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes, password, generated, numbers })
+    }
+
+    /// The values that rows make up for a new entry.
+    fn generated(&self, resource: &Resource) -> Result<Vec<Generated>, Fault> {
+        let mut all = Vec::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            let Some(generate) = &row.generate else { continue };
+            all.extend(Self::generated_value(row, generate, self.given_text(at, row, resource), resource)?.1);
+        }
+        Ok(all)
     }
 
     /// The change that makes `entry`, which shows as `before`, what `after` says. In a patch, rows whose value it did
@@ -122,6 +186,9 @@ impl ResourceMapping {
         let mut rdn = None;
         for (at, row) in self.rows.iter().enumerate() {
             let Wanted::Values(wanted) = self.wanted(at, wish.after, wish.mentions, wish.mode)? else { continue };
+            if row.codec == Codec::Password {
+                continue;
+            }
             if self.is_untouched(at, &wanted, wish) || (row.when == When::IfEmpty && entry.has(&row.ldap)) {
                 continue;
             }
@@ -134,6 +201,7 @@ impl ResourceMapping {
         }
         let account = self.plan_account(entry, wish.after)?;
         update.modifications.extend(account.modifications);
+        update.password = self.password_of(wish.after, wish.mode);
         update.rename = match (rdn, account.parent) {
             (None, None) => None,
             (Some(rdn), parent) => Some(Rename { rdn, parent }),
@@ -186,7 +254,43 @@ impl ResourceMapping {
         let Some(disable) = &self.disable else { return Update::default() };
         let account = disable.change(entry, false, &entry.dn);
         let rename = account.parent.and_then(|parent| entry.dn.rdn().map(|rdn| Rename { rdn, parent: Some(parent) }));
-        Update { rename, modifications: account.modifications }
+        Update { rename, modifications: account.modifications, password: None }
+    }
+
+    /// Whether a new account stays disabled until it has a password.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        self.initial_password != InitialPassword::NotNeeded
+    }
+
+    /// The attributes of a new entry as long as it has no password.
+    #[must_use]
+    pub fn held_back(&self, attributes: &[(AttributeName, Vec<Vec<u8>>)]) -> Vec<(AttributeName, Vec<Vec<u8>>)> {
+        let mut attributes = attributes.to_vec();
+        let disabled = self.disable.as_ref().filter(|_| self.holds_back()).map(|disable| disable.on_create(false));
+        for (name, values) in disabled.into_iter().flatten() {
+            attributes.retain(|(other, _)| *other != name);
+            attributes.push((name, values));
+        }
+        attributes
+    }
+
+    /// Whether `entry`, which was made disabled, has to be enabled to become what was `planned`.
+    #[must_use]
+    pub fn enables(&self, entry: &Entry, planned: &[(AttributeName, Vec<Vec<u8>>)]) -> bool {
+        let Some(disable) = self.disable.as_ref().filter(|_| self.holds_back()) else { return false };
+        let mut wanted = Entry::new(entry.dn.clone());
+        for (name, values) in planned {
+            wanted.insert(name.clone(), values.clone());
+        }
+        disable.is_active(&wanted) && !disable.is_active(entry)
+    }
+
+    /// The change that enables an account.
+    #[must_use]
+    pub fn plan_enable(&self, entry: &Entry) -> Vec<Modification> {
+        let change = self.disable.as_ref().map(|disable| disable.change(entry, true, &entry.dn));
+        change.map(|change| change.modifications).unwrap_or_default()
     }
 
     /// The container that active entries of this kind live in.
@@ -247,6 +351,9 @@ fn merge(attributes: &mut Vec<(AttributeName, Vec<Vec<u8>>)>, name: &AttributeNa
 fn diff(row: &Row, entry: &Entry, wanted: Vec<Vec<u8>>) -> Vec<Modification> {
     let current = entry.values(&row.ldap);
     let change = |change: Change| Modification { attribute: row.ldap.clone(), change };
+    if row.multi && row.reference.is_none() && current.iter().any(|value| row.codec.decode(value).is_none()) {
+        return exchange(row, current, wanted);
+    }
     if row.multi || current.len() <= 1 {
         if same(row, current, &wanted) {
             return Vec::new();
@@ -263,6 +370,16 @@ fn diff(row: &Row, entry: &Entry, wanted: Vec<Vec<u8>>) -> Vec<Modification> {
         modifications.push(change(Change::Add(added)));
     }
     modifications
+}
+
+/// The same where some values are of a form that the row does not read: they belong to somebody else, and stay.
+fn exchange(row: &Row, current: &[Vec<u8>], wanted: Vec<Vec<u8>>) -> Vec<Modification> {
+    let gone = current.iter().filter(|value| row.codec.decode(value).is_some() && !wanted.contains(value));
+    let gone: Vec<Vec<u8>> = gone.cloned().collect();
+    let added: Vec<Vec<u8>> = wanted.into_iter().filter(|value| !current.contains(value)).collect();
+    let steps = [(gone, Change::Delete as fn(_) -> _), (added, Change::Add)];
+    let steps = steps.into_iter().filter(|(values, _)| !values.is_empty());
+    steps.map(|(values, change)| Modification::new(row.ldap.clone(), change(values))).collect()
 }
 
 fn same(row: &Row, current: &[Vec<u8>], wanted: &[Vec<u8>]) -> bool {

@@ -10,6 +10,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::codec::Codec;
+use super::generate::Generate;
 use super::lookup::Lookup;
 use super::template::Template;
 use crate::directory::AttributeName;
@@ -56,6 +57,10 @@ pub struct Row {
     pub codec: Codec,
     /// The values name another resource; the directory stores its DN.
     pub reference: Option<Reference>,
+    /// The bridge makes the value up when it creates the entry.
+    pub generate: Option<Generate>,
+    /// Stands behind a value that does not have its first character.
+    pub suffix: Option<String>,
     /// A new entry gets the next free one of these numbers.
     pub next: Option<NumberRange>,
 }

@@ -1,8 +1,9 @@
 //! Where entries of a kind stand, and what makes one of them the only one of its name.
 
-use super::row::Direction;
+use super::row::{Direction, Row};
 use super::select;
 use super::table::{Disable, ResourceMapping};
+use super::write::needs_suffix;
 use crate::directory::{AttributeName, Dn, Filter};
 use crate::scim::{AttributePath, Resource, ResourceKind};
 
@@ -38,10 +39,16 @@ impl ResourceMapping {
     /// The same for two resources that must not be there both.
     #[must_use]
     pub fn unique_key(&self, resource: &Resource) -> String {
-        let name = resource.text(&AttributePath::core(self.unique_name())).unwrap_or_default();
+        let path = AttributePath::core(self.unique_name());
+        let name = resource.text(&path).unwrap_or_default();
+        let carries = |row: &&Row| row.scim.as_ref().is_some_and(|own| own.path == path);
+        let suffix = self.rows.iter().filter(carries).find_map(|row| row.suffix.as_deref());
         let mut key = self.kind.name().to_owned();
         key.push(':');
         key.push_str(&name.to_lowercase());
+        if let Some(suffix) = suffix.filter(|suffix| needs_suffix(name, suffix)) {
+            key.push_str(&suffix.to_lowercase());
+        }
         key
     }
 

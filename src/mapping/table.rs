@@ -34,6 +34,8 @@ pub struct ResourceMapping {
     pub kind: ResourceKind,
     /// Where the table stands.
     pub place: Place,
+    /// Where the directory begins: names that have to be unique are so from here down.
+    pub root: Dn,
     /// Where entries are.
     pub base: Base,
     /// The object classes of a new entry.
@@ -46,6 +48,10 @@ pub struct ResourceMapping {
     pub id: IdAttribute,
     /// How a user is disabled; `None`: a request to deactivate is refused.
     pub disable: Option<Disable>,
+    /// Where a new account has its first password from, if the client gives none.
+    pub initial_password: InitialPassword,
+    /// Whoever gets a first password has to choose another one at the first log-on.
+    pub must_change: bool,
     /// What a DELETE does.
     pub delete: Delete,
     /// Where a group keeps its members.
@@ -145,6 +151,17 @@ pub enum Disable {
     },
     /// The entry is moved below this one.
     MoveTo(Dn),
+}
+
+/// Where a new account has its first password from, if the client gives none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitialPassword {
+    /// The directory needs none: the account is made as it is asked for.
+    NotNeeded,
+    /// It is made up, and nobody is told.
+    Random,
+    /// There is none, and the account stays disabled.
+    Missing,
 }
 
 /// What a DELETE does.

@@ -119,6 +119,10 @@ impl ResourceMapping {
         if row.codec == Codec::Password {
             return password(row, resource, mode);
         }
+        if let Some(generate) = &row.generate {
+            return Self::generated_value(row, generate, self.given_text(at, row, resource), resource)
+                .map(|(wanted, _)| wanted);
+        }
         if row.reference.is_some() {
             return Ok(referred(&self.row_mentions(at, row, resource), mentions));
         }
@@ -150,6 +154,7 @@ impl ResourceMapping {
         if encoded.is_empty() {
             encoded.extend(fallback(row, resource)?);
         }
+        row.codec.mark_primary(&mut encoded);
         Ok(Wanted::Values(encoded))
     }
 
@@ -157,6 +162,12 @@ impl ResourceMapping {
     pub(super) fn shows(&self, at: usize, resource: &Resource) -> bool {
         let Some(row) = self.rows.get(at) else { return false };
         row.scim.as_ref().is_some_and(|path| !select::select(row, path, resource, self.takes_untyped(at)).is_empty())
+    }
+
+    /// What the client itself sends for a row that makes its value up.
+    pub(super) fn given_text<'a>(&self, at: usize, row: &Row, resource: &'a Resource) -> Option<&'a str> {
+        let path = row.scim.as_ref()?;
+        select::select(row, path, resource, self.takes_untyped(at)).first()?.as_str()
     }
 
     fn given(&self, at: usize, row: &Row, resource: &Resource) -> Result<Vec<Value>, Fault> {
@@ -221,6 +232,14 @@ impl Row {
         let Value::String(text) = value else {
             return self.codec.encode(value).map_err(|reason| refused(self, &reason));
         };
+        let with_suffix;
+        let (text, value) = match &self.suffix {
+            Some(suffix) if needs_suffix(text, suffix) => {
+                with_suffix = Value::String(text.clone() + suffix);
+                (with_suffix.as_str().unwrap_or_default(), &with_suffix)
+            }
+            _ => (text.as_str(), value),
+        };
         if let Some(most) = self.max_length
             && text.chars().count() > most
         {
@@ -238,6 +257,11 @@ impl Row {
     pub(super) fn subject(&self) -> String {
         self.scim.as_ref().map_or_else(|| format!("(computed) {}", self.ldap), |path| path.path.to_string())
     }
+}
+
+/// Whether `suffix`, such as `@example.com`, belongs behind `text`: not where its first character is in it already.
+pub(super) fn needs_suffix(text: &str, suffix: &str) -> bool {
+    !text.is_empty() && suffix.chars().next().is_some_and(|first| !text.contains(first))
 }
 
 fn is_text(value: &Value, allowed: &str) -> bool {

@@ -1,4 +1,4 @@
-//! `make demo`: an identity provider's working day with one employee, played with the requests that Okta really sends,
+//! `make demo [DIRECTORY=openldap|active-directory|389ds]`: an identity provider's working day with one employee, played with the requests that Okta really sends,
 //! and what becomes of each of them in a directory. Everything runs on loopback and is gone afterwards.
 
 // A demo that can't go on says so and stops.
@@ -10,7 +10,7 @@ mod paint;
 mod stage;
 mod text;
 
-use harness::{BASIC, Config, Daemon, SUFFIX, Slapd};
+use harness::{BASIC, Config, Daemon, Facts, Kind, Server};
 use paint::Paint;
 use serde_json::{Value, json};
 use stage::{Outcome, Stage};
@@ -19,22 +19,6 @@ use std::process::ExitCode;
 
 const BEFORE: &str = "ann.lee@example.com";
 const AFTER: &str = "ann.miller@example.com";
-/// What the new entry has: each of it was sent, or follows from what was sent. There is no password among it.
-const NEW: [&str; 12] = [
-    "cn",
-    "departmentNumber",
-    "displayName",
-    "dn",
-    "employeeNumber",
-    "entryUUID",
-    "givenName",
-    "mail",
-    "objectClass",
-    "sn",
-    "title",
-    "uid",
-];
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let paint = Paint::for_terminal();
@@ -52,13 +36,18 @@ async fn main() -> ExitCode {
 
 /// Everything that is started here ends when this function returns.
 async fn play(paint: Paint) -> Result<(), String> {
-    let slapd = Slapd::own();
-    let daemon = Daemon::start(binary()?, &Config::for_slapd(&slapd, SUFFIX));
+    let kind = kind()?;
+    let server = Server::own(kind);
+    let facts = server.facts();
+    // A domain of Active Directory has people of its own from the beginning.
+    let own_part = kind == Kind::ActiveDirectory;
+    let base = if own_part { server.suffix("Staff").await } else { facts.suffix.to_owned() };
+    let daemon = Daemon::start(binary()?, &Config::for_server(&server, &base));
     println!("{}", paint.title("scim2ldap: what Okta sends, and what becomes of it in the directory"));
-    println!("  bridge     {} with conf/mapping/openldap.toml", daemon.scim_url());
-    println!("  directory  OpenLDAP at {}, made for this demo, still empty", slapd.tls_url());
+    println!("  bridge     {} with conf/{}", daemon.scim_url(), facts.mapping);
+    println!("  directory  {} at {}, made for this demo, still empty", facts.label, server.tls_url());
 
-    let mut stage = Stage::new(daemon.scim(BASIC), slapd.raw().await, paint);
+    let mut stage = Stage::new(daemon.scim(BASIC), server.raw().await, (kind, &base), paint);
     let outcome = story(&mut stage).await;
     if outcome.is_err() {
         eprintln!("\nWhat the bridge logged:\n{}", daemon.log_text());
@@ -68,7 +57,27 @@ async fn play(paint: Paint) -> Result<(), String> {
     Ok(())
 }
 
+/// The directory that was asked for, `OpenLDAP` unless another one is named.
+fn kind() -> Result<Kind, String> {
+    let Some(text) = std::env::args().nth(1) else { return Ok(Kind::OpenLdap) };
+    let known = || Kind::ALL.map(|kind| kind.facts().text).join(", ");
+    Kind::named(&text).ok_or_else(|| format!("{text:?} is no directory that this demo knows: there are {}", known()))
+}
+
+/// What the new entry has: each of it was sent, or follows from what was sent. There is no password among it.
+fn new(facts: &Facts) -> Vec<&'static str> {
+    let mut names =
+        vec!["cn", "displayName", "dn", "employeeNumber", "givenName", "mail", "objectClass", "sn", "title"];
+    names.extend([facts.user_name, facts.department, facts.id]);
+    if !facts.unlocked.is_empty() {
+        names.extend(["sAMAccountName", facts.lock]);
+    }
+    names.retain(|name| !facts.supplied.contains(name));
+    names
+}
+
 async fn story(stage: &mut Stage) -> Outcome {
+    let facts = stage.facts();
     stage.scene("An admin presses \"Test API Credentials\"");
     stage.get("/Users?startIndex=1&count=2").await?;
 
@@ -76,7 +85,7 @@ async fn story(stage: &mut Stage) -> Outcome {
     stage.find_user(BEFORE, 0).await?;
     stage.scene("... does not find her, and creates her; it always sends a random password, and no groups");
     let user = stage.post("/Users", &newcomer()).await?;
-    stage.touched(&NEW)?;
+    stage.touched(&new(facts))?;
     let id = user["id"].as_str().ok_or("the new user has no id")?.to_owned();
     let user = format!("/Users/{id}");
 
@@ -85,13 +94,13 @@ async fn story(stage: &mut Stage) -> Outcome {
     profile["title"] = json!("Head of Research");
     profile["name"]["givenName"] = json!("Ann Marie");
     stage.put(&user, &profile).await?;
-    stage.touched(&["cn", "givenName", "title"])?;
+    stage.touched(if facts.cn_from_name { &["cn", "givenName", "title"] } else { &["givenName", "title"] })?;
 
     stage.scene("She leaves: deactivated, the way custom apps do it");
     let mut profile = stage.get(&user).await?;
     profile["active"] = json!(false);
     stage.put(&user, &profile).await?;
-    stage.touched(&["pwdAccountLockedTime"])?;
+    stage.touched(&[facts.lock])?;
     stage.expect(&user, "/active", &json!(false))?;
 
     stage.scene("The same by PATCH, the way apps of the catalogue do it: nothing is left to change");
@@ -102,7 +111,7 @@ async fn story(stage: &mut Stage) -> Outcome {
     stage.find_user(BEFORE, 1).await?;
     stage.scene("... and reactivates her: the same entry, the same id");
     stage.patch(&user, &active(true)).await?;
-    stage.touched(&["pwdAccountLockedTime"])?;
+    stage.touched(&[facts.lock])?;
     stage.expect(&user, "/active", &json!(true))?;
 
     stage.scene("She marries: a new name and a new user name. The entry is renamed, the id stays");
@@ -111,7 +120,7 @@ async fn story(stage: &mut Stage) -> Outcome {
     profile["name"]["familyName"] = json!("Miller");
     profile["emails"] = json!([{"primary": true, "value": AFTER, "type": "work"}]);
     stage.put(&user, &profile).await?;
-    stage.touched(&["cn", "dn", "mail", "sn", "uid"])?;
+    stage.touched(&["cn", "dn", "mail", "sn", facts.user_name])?;
     stage.expect(&user, "/id", &json!(id))?;
     stage.find_user(AFTER, 1).await
 }

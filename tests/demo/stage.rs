@@ -1,6 +1,6 @@
 //! Where the story is played: every request, its answer, and what it changed in the directory.
 
-use super::harness::{Answer, Attributes, Raw, SUFFIX, Scim};
+use super::harness::{Answer, Attributes, Facts, Kind, Raw, Scim};
 use super::paint::Paint;
 use super::text;
 use reqwest::Method;
@@ -12,26 +12,16 @@ pub type Outcome<T = ()> = Result<T, String>;
 
 /// Where the lines below a request begin.
 const MARGIN: &str = "      ";
-/// Operational attributes that would only be noise: clocks, counters, and what stands in the DN.
-const SILENT: [&str; 9] = [
-    "createTimestamp",
-    "creatorsName",
-    "entryCSN",
-    "entryDN",
-    "hasSubordinates",
-    "modifiersName",
-    "modifyTimestamp",
-    "structuralObjectClass",
-    "subschemaSubentry",
-];
-
-/// The people's entries by their entryUUID: one that moves is still the same.
+/// The people's entries by their SCIM id: one that moves is still the same.
 type Entries = BTreeMap<String, (String, Attributes)>;
 
 /// A client on one side of the bridge, a look into the directory on the other.
 pub struct Stage {
     scim: Scim,
     raw: Raw,
+    kind: Kind,
+    /// Where the directory's people are.
+    people: String,
     paint: Paint,
     steps: usize,
     entries: Entries,
@@ -43,9 +33,15 @@ pub struct Stage {
 
 impl Stage {
     /// An empty stage.
-    pub fn new(scim: Scim, raw: Raw, paint: Paint) -> Self {
+    pub fn new(scim: Scim, raw: Raw, (kind, base): (Kind, &str), paint: Paint) -> Self {
         let (entries, touched, seen) = Default::default();
-        Self { scim, raw, paint, steps: 0, entries, touched, seen }
+        let people = format!("{},{base}", kind.facts().people);
+        Self { scim, raw, kind, people, paint, steps: 0, entries, touched, seen }
+    }
+
+    /// What is special about this kind of directory.
+    pub fn facts(&self) -> &'static Facts {
+        self.kind.facts()
     }
 
     /// How many requests have been made.
@@ -98,10 +94,10 @@ impl Stage {
         if found == Some(value) { Ok(()) } else { Err(format!("{path}: {pointer} should be {value}, is {found:?}")) }
     }
 
-    /// What the last request must have changed in the directory, sorted.
+    /// What the last request must have changed in the directory.
     pub fn touched(&self, names: &[&str]) -> Outcome {
-        let changed: Vec<&str> = self.touched.iter().map(String::as_str).collect();
-        if changed == names {
+        let changed: BTreeSet<&str> = self.touched.iter().map(String::as_str).collect();
+        if changed == names.iter().copied().collect() {
             return Ok(());
         }
         Err(format!("Step {} should have changed {names:?} in the directory, but changed {changed:?}.", self.steps))
@@ -154,8 +150,8 @@ impl Stage {
 
     /// Reads the directory, and prints how it differs from before.
     async fn look_at_directory(&mut self) {
-        let found = self.raw.find(&format!("ou=people,{SUFFIX}"), "(objectClass=person)").await;
-        let now: Entries = found.into_iter().map(|(dn, entry)| (entry["entryUUID"][0].clone(), (dn, entry))).collect();
+        let found = self.raw.find(&self.people, "(objectClass=person)").await;
+        let now: Entries = found.into_iter().map(|(dn, entry)| (self.kind.scim_id(&entry), (dn, entry))).collect();
         let before = std::mem::replace(&mut self.entries, now);
         self.touched.clear();
         let nothing = (String::new(), Attributes::new());
@@ -163,7 +159,7 @@ impl Stage {
         for id in ids {
             let old = before.get(&id).unwrap_or(&nothing);
             let new = self.entries.get(&id).unwrap_or(&nothing);
-            let changes = changes(old, new);
+            let changes = changes(self.facts(), old, new);
             if changes.iter().all(|change| change.name != "dn") && !changes.is_empty() {
                 println!("{MARGIN}{}", self.paint.note(&format!("  dn: {}", new.0)));
             }
@@ -194,7 +190,7 @@ impl Change {
     }
 }
 
-fn changes(old: &(String, Attributes), new: &(String, Attributes)) -> Vec<Change> {
+fn changes(facts: &Facts, old: &(String, Attributes), new: &(String, Attributes)) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut note = |name: &str, old: &[String], new: &[String]| {
         for (values, others, came) in [(old, new, false), (new, old, true)] {
@@ -203,8 +199,13 @@ fn changes(old: &(String, Attributes), new: &(String, Attributes)) -> Vec<Change
         }
     };
     note("dn", std::slice::from_ref(&old.0), std::slice::from_ref(&new.0));
+    // Clocks, counters, and what stands in the DN would only be noise.
+    let noise = |name: &&String| {
+        let lists = [facts.clocks, facts.derived, facts.supplied];
+        lists.iter().any(|list| list.contains(&name.as_str()))
+    };
     let names: BTreeSet<&String> = old.1.keys().chain(new.1.keys()).collect();
-    for name in names.into_iter().filter(|name| !SILENT.contains(&name.as_str())) {
+    for name in names.into_iter().filter(|name| !noise(name)) {
         let values = |attributes: &Attributes| attributes.get(name).cloned().unwrap_or_default();
         note(name, &values(&old.1), &values(&new.1));
     }

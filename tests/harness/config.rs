@@ -1,6 +1,6 @@
 //! Configurations for the daemon under test.
 
-use super::{Credential, Slapd};
+use super::{Credential, Server};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ pub struct Config {
     directory: String,
     urls: Vec<String>,
     tenant: String,
+    store: String,
     log: String,
     further: String,
     mapping: Mapping,
@@ -35,15 +36,20 @@ enum Mapping {
 }
 
 impl Config {
-    /// The bridge's account on this server, by ldaps, everything below `base_dn`, with the shipped `OpenLDAP` mapping.
-    pub fn for_slapd(slapd: &Slapd, base_dn: &str) -> Self {
-        let (bind_dn, password) = slapd.service_account();
+    /// The bridge's account on this `OpenLDAP`, and the rest as [`Config::for_server`] has it.
+    pub fn for_slapd(slapd: &Server, base_dn: &str) -> Self {
+        Self::for_server(slapd, base_dn)
+    }
+
+    /// The bridge's account on this server, by ldaps, everything below `base_dn`, with the shipped mapping of its kind.
+    pub fn for_server(server: &Server, base_dn: &str) -> Self {
+        let (bind_dn, password) = server.service_account();
         let mut directory = String::new();
         for (key, value) in [
-            ("kind", "openldap"),
+            ("kind", server.facts().text),
             ("bind_dn", bind_dn),
             ("bind_password", password),
-            ("ca_file", &slapd.ca_file().to_string_lossy()),
+            ("ca_file", &server.ca_file().to_string_lossy()),
             ("base_dn", base_dn),
         ] {
             let _ = writeln!(directory, "{key} = {}", quoted(value));
@@ -52,11 +58,12 @@ impl Config {
             whole: None,
             server: "listen = \"127.0.0.1:0\"\n".to_owned(),
             directory,
-            urls: vec![slapd.tls_url()],
+            urls: vec![server.tls_url()],
             tenant: String::new(),
+            store: "url = \"sqlite:store.db\"\n".to_owned(),
             log: "info".to_owned(),
             further: String::new(),
-            mapping: Mapping::File(shipped("mapping/openldap.toml")),
+            mapping: Mapping::File(shipped(server.facts().mapping)),
             secrets: vec![password.to_owned()],
         }
     }
@@ -69,6 +76,7 @@ impl Config {
             directory: String::new(),
             urls: Vec::new(),
             tenant: String::new(),
+            store: "url = \"sqlite:store.db\"\n".to_owned(),
             log: "info".to_owned(),
             further: String::new(),
             mapping: Mapping::Text(String::new()),
@@ -118,6 +126,13 @@ impl Config {
         self
     }
 
+    /// More lines for `[store]`, whose file lies beside the configuration.
+    #[must_use]
+    pub fn store(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.store, "{lines}");
+        self
+    }
+
     /// Another level of the log than `info`, for instance `trace`.
     #[must_use]
     pub fn log(mut self, level: &str) -> Self {
@@ -153,7 +168,7 @@ impl Config {
     }
 
     fn text(&self, mapping: &Path) -> String {
-        let Self { server, directory, tenant, log, further, .. } = self;
+        let Self { server, directory, tenant, store, log, further, .. } = self;
         let urls: Vec<String> = self.urls.iter().map(|url| quoted(url)).collect();
         let (urls, mapping) = (urls.join(", "), quoted(&mapping.to_string_lossy()));
         let mut text = format!(
@@ -163,6 +178,7 @@ impl Config {
         for credential in [BASIC, BEARER, HEADER] {
             let _ = writeln!(text, "[[tenant.okta.credential]]\n{}", credential.to_toml());
         }
+        let _ = writeln!(text, "[store]\n{store}");
         text.push_str(further);
         text
     }

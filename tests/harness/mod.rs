@@ -3,7 +3,9 @@
 //!
 //! | part | is |
 //! |---|---|
-//! | [`Slapd`] | a throw-away OpenLDAP with its own certificates |
+//! | [`Server`], [`Kind`] | a throw-away directory server with its own certificates, and in what the kinds differ |
+//! | [`Lease`] | a server with a clean part for one test |
+//! | [`Slapd`] | an OpenLDAP, with what only slapd has |
 //! | [`Raw`] | a plain LDAP client that reads back what the bridge really wrote |
 //! | [`Config`], [`Daemon`] | the program under test, its configuration and its log |
 //! | [`Scim`] | a SCIM client that checks the manners of every answer |
@@ -21,21 +23,29 @@
 
 mod config;
 mod daemon;
+mod ds389;
 mod keeper;
+mod kind;
+mod lease;
 mod ports;
 mod proxy;
 mod raw;
+mod samba;
 mod scim;
+mod server;
 mod slapd;
 mod tls;
 
 pub use config::{BASIC, BEARER, Config, HEADER, quoted, shipped};
 pub use daemon::{Daemon, field};
 pub use keeper::{Keeper, process_exists};
+pub use kind::{Facts, Kind};
+pub use lease::Lease;
 pub use ports::free as ports_free;
 pub use proxy::Proxy;
 pub use raw::{Attributes, Raw, Refusal};
 pub use scim::{Answer, Credential, Scim};
+pub use server::Server;
 pub use slapd::{Options, SUFFIX, Slapd};
 pub use tls::{Authority, client_config};
 

@@ -1,6 +1,7 @@
 //! Plain LDAP: what the directory holds, without the bridge in between.
 
 use super::tls;
+use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult, Mod, Scope, SearchEntry, SearchOptions};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -48,6 +49,13 @@ impl Raw {
     pub async fn try_bind(url: &str, dn: &str, password: &str) -> Result<(), Refusal> {
         let mut raw =
             Self::connect(LdapConnSettings::new(), url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        raw.authenticate(dn, password).await
+    }
+
+    /// The same by TLS.
+    pub async fn try_bind_tls(url: &str, ca: &Path, dn: &str, password: &str) -> Result<(), Refusal> {
+        let settings = LdapConnSettings::new().set_config(tls::client_config(ca));
+        let mut raw = Self::connect(settings, url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
         raw.authenticate(dn, password).await
     }
 
@@ -151,6 +159,13 @@ impl Raw {
         self.try_modify(dn, vec![change]).await.unwrap_or_else(|refusal| panic!("{attribute} of {dn}: {refusal:?}"));
     }
 
+    /// The same with one value that need not be text.
+    pub async fn replace_bytes(&self, dn: &str, attribute: &str, value: &[u8]) {
+        let change = Mod::Replace(attribute.as_bytes(), HashSet::from([value]));
+        let result = accepted(self.handle().modify(dn, vec![change]).await);
+        result.unwrap_or_else(|refusal| panic!("{attribute} of {dn}: {refusal:?}"));
+    }
+
     /// Adds values to an attribute.
     pub async fn add_values(&self, dn: &str, attribute: &str, values: &[&str]) {
         let change = Mod::Add(attribute, values.iter().copied().collect::<HashSet<_>>());
@@ -171,6 +186,20 @@ impl Raw {
     /// Deletes an entry.
     pub async fn delete(&self, dn: &str) {
         self.try_delete(dn).await.unwrap_or_else(|refusal| panic!("deleting {dn}: {refusal:?}"));
+    }
+
+    /// Deletes an entry with everything below it, with Active Directory's control for that.
+    pub async fn delete_tree(&self, dn: &str) {
+        let control = RawControl { ctype: "1.2.840.113556.1.4.805".to_owned(), crit: true, val: None };
+        let result = accepted(self.handle().with_controls(control).delete(dn).await);
+        result.unwrap_or_else(|refusal| panic!("deleting {dn} with all below it: {refusal:?}"));
+    }
+
+    /// The DNs of the entries right below `base` that match.
+    pub async fn children(&self, base: &str, filter: &str) -> Vec<String> {
+        let found = self.try_search(base, Scope::OneLevel, filter, &["1.1"], 0).await;
+        let found = found.unwrap_or_else(|refusal| panic!("searching {base} for {filter}: {refusal:?}"));
+        found.into_iter().map(|(dn, _)| dn).collect()
     }
 
     /// Deletes an entry.

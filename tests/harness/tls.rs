@@ -3,11 +3,13 @@
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The names every certificate carries.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -77,6 +79,21 @@ pub fn client_config(ca: &Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("a trust anchor");
     Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Whether the TLS server on this port of 127.0.0.1 has a certificate of the authority in the PEM file.
+pub fn proves_itself(port: u16, ca: &Path) -> bool {
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
+    // A server that is not quite up accepts connections without saying anything.
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut connection = ClientConnection::new(client_config(ca), name).expect("a client");
+    while connection.is_handshaking() {
+        if connection.complete_io(&mut stream).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Makes ring the process's cryptography; a second call changes nothing.

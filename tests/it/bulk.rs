@@ -1,15 +1,23 @@
 //! Many operations in one request (RFC 7644 section 3.7).
 
-use crate::harness::Answer;
+use crate::harness::{Answer, Kind};
 use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+on_every_directory! {
+    operations_of_all_kinds_are_carried_out_and_answered_in_their_order,
+    groups_may_contain_each_other_and_managers_may_come_later,
+    a_faulty_operation_gets_its_own_error_and_the_others_go_on,
+    after_as_many_errors_as_are_allowed_nothing_more_is_done,
+    a_thousand_operations_are_one_request,
+}
+
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
-async fn world(name: &str) -> World {
-    World::with(name, |config| config.tenant("bulk = true")).await
+async fn world(kind: Kind, name: &str) -> World {
+    World::on_with(kind, name, |config| config.tenant("bulk = true")).await
 }
 
 async fn send(world: &World, operations: &Value) -> Vec<Value> {
@@ -101,9 +109,8 @@ async fn switched_on_it_is_advertised_with_its_limits() {
     assert!(world.raw.find(&world.people(), "(uid=ada)").await.is_empty());
 }
 
-#[tokio::test]
-async fn operations_of_all_kinds_are_carried_out_and_answered_in_their_order() {
-    let world = world("bulk-kinds").await;
+async fn operations_of_all_kinds_are_carried_out_and_answered_in_their_order(kind: Kind) {
+    let world = world(kind, "bulk-kinds").await;
     let bob = world.scim.post("/Users", &okta_user("bob", "Bob", "B")).await.id();
     let eve = world.scim.post("/Users", &okta_user("eve", "Eve", "E")).await;
     let title = json!([{"op": "replace", "path": "title", "value": "Countess"}]);
@@ -138,9 +145,8 @@ async fn operations_of_all_kinds_are_carried_out_and_answered_in_their_order() {
     assert_eq!(world.user("ada").await["title"], ["Countess"]);
 }
 
-#[tokio::test]
-async fn groups_may_contain_each_other_and_managers_may_come_later() {
-    let world = world("bulk-circles").await;
+async fn groups_may_contain_each_other_and_managers_may_come_later(kind: Kind) {
+    let world = world(kind, "bulk-circles").await;
     let mut report = post_user("report", "report");
     report["data"][ENTERPRISE] = json!({"manager": {"value": "bulkId:boss"}, "department": "R&D"});
     let mut boss = post_user("boss", "boss");
@@ -163,13 +169,11 @@ async fn groups_may_contain_each_other_and_managers_may_come_later() {
     assert_eq!(get(0).await.body[ENTERPRISE]["department"], "R&D");
     assert_eq!(boss.body[ENTERPRISE]["manager"]["value"], boss.id(), "whoever has no boss is their own");
     assert_eq!(answers[4]["version"], boss.header("etag"), "the version after the reference was added");
-    let dn = format!("uid=boss,{}", world.people());
-    assert_eq!(world.user("report").await["manager"], [dn]);
+    assert_eq!(world.user("report").await["manager"], [world.dn("boss")]);
 }
 
-#[tokio::test]
-async fn a_faulty_operation_gets_its_own_error_and_the_others_go_on() {
-    let world = world("bulk-faults").await;
+async fn a_faulty_operation_gets_its_own_error_and_the_others_go_on(kind: Kind) {
+    let world = world(kind, "bulk-faults").await;
     let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
     let path = format!("/Users/{}", ada.id());
     let cases = [
@@ -213,15 +217,14 @@ async fn a_faulty_operation_gets_its_own_error_and_the_others_go_on() {
     assert_eq!(world.scim.get("/Groups").await.total(), 0);
 }
 
-#[tokio::test]
-async fn after_as_many_errors_as_are_allowed_nothing_more_is_done() {
-    let world = world("bulk-stop").await;
+async fn after_as_many_errors_as_are_allowed_nothing_more_is_done(kind: Kind) {
+    let world = world(kind, "bulk-stop").await;
     let wrong = json!({"method": "DELETE", "path": "/Users/nobody"});
     let operations = json!([post_user("a", "ada"), wrong, post_user("b", "bob"), wrong, post_user("c", "cyd")]);
     let body = json!({"failOnErrors": 2, "Operations": operations});
     let answers = operations_of(&world.scim.post("/Bulk", &body).await);
     assert_eq!(statuses(&answers), ["201", "404", "201", "404"]);
-    assert!(world.raw.find(&world.people(), "(uid=cyd)").await.is_empty());
+    assert!(!world.has_user("cyd").await);
 
     // A circle that is not closed when everything stops is told about; what was made stays.
     let half = json!([post_group("one", &["bulkId:two"]), post_group("two", &["bulkId:one", "nobody"])]);
@@ -232,9 +235,8 @@ async fn after_as_many_errors_as_are_allowed_nothing_more_is_done() {
     world.scim.get(answers[0]["location"].as_str().unwrap()).await.expect(200);
 }
 
-#[tokio::test]
-async fn a_thousand_operations_are_one_request() {
-    let world = world("bulk-thousand").await;
+async fn a_thousand_operations_are_one_request(kind: Kind) {
+    let world = world(kind, "bulk-thousand").await;
     let mut operations: Vec<Value> = (0..999).map(|at| post_user(&format!("u{at}"), &format!("user{at}"))).collect();
     let names: Vec<String> = (0..999).map(|at| format!("bulkId:u{at}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use scim2ldap::directory::ldif::Ldif;
 use scim2ldap::directory::{AttributeName, Dn, Entry, Kind};
 use scim2ldap::mapping::{IdAttribute, Mapping, Mentions, Referenced, ResourceMapping, Wish, WriteMode};
 use scim2ldap::scim::{Patch, Resource};
@@ -118,7 +117,7 @@ fn created(mapping: &ResourceMapping, case: &Case, request: &str) -> String {
     });
     match plan {
         Ok(plan) => {
-            let mut text = Ldif::default().add(&plan.dn, &plan.attributes).into_text();
+            let mut text = plan.to_ldif().into_text();
             for number in plan.numbers.iter().filter(|number| number.chosen.is_none()) {
                 let _ = writeln!(
                     text,

@@ -1,13 +1,23 @@
 //! Long lists: pages by cursor (RFC 9865) and pages by number, each from one and the same list.
 
-use crate::harness::{Answer, BASIC, field};
+use crate::harness::{Answer, BASIC, Kind, field};
 use crate::world::{World, okta_user};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+on_every_directory! {
+    cursors_lead_through_the_whole_list_and_back,
+    cursors_work_with_filter_and_order_in_queries_and_in_search_requests,
+    cursors_and_counts_that_make_no_sense_are_refused_by_name,
+    what_is_deleted_meanwhile_shortens_its_page_and_what_is_added_is_not_there_yet,
+    pages_by_number_come_from_one_list_and_deep_ones_do_not_read_the_directory_again,
+    a_write_through_the_bridge_shows_on_every_page_by_number_at_once,
+    a_client_that_counts_up_to_the_total_comes_to_an_end,
+}
+
 /// A world with this many users, made beside the bridge.
-async fn crowd(name: &str, count: usize) -> World {
-    let world = World::with(name, |config| config.log("info,scim2ldap::directory=debug")).await;
+async fn crowd(kind: Kind, name: &str, count: usize) -> World {
+    let world = World::on_with(kind, name, |config| config.log("info,scim2ldap::directory=debug")).await;
     for number in 0..count {
         add(&world, number).await;
     }
@@ -15,9 +25,8 @@ async fn crowd(name: &str, count: usize) -> World {
 }
 
 async fn add(world: &World, number: usize) {
-    let uid = format!("user{number:03}");
-    let dn = format!("uid={uid},{}", world.people());
-    world.raw.add(&dn, &[("objectClass", &["inetOrgPerson"]), ("uid", &[&uid]), ("cn", &["x"]), ("sn", &[&uid])]).await;
+    let name = format!("user{number:03}");
+    world.add_user(&name, &[("sn", &[&name])]).await;
 }
 
 fn names(answer: &Answer) -> Vec<String> {
@@ -30,13 +39,14 @@ fn cursor<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 
 /// How many searches the directory was asked for so far.
 fn searches(world: &World) -> usize {
-    let is_search = |line: &&Value| field(line, "op").and_then(Value::as_str) == Some("search");
+    // Those of requests: what goes on in the background has no span.
+    let is_search =
+        |line: &&Value| field(line, "op").and_then(Value::as_str) == Some("search") && line["span"].is_object();
     world.daemon.log().iter().filter(is_search).count()
 }
 
-#[tokio::test]
-async fn cursors_lead_through_the_whole_list_and_back() {
-    let world = crowd("cursor-walk", 25).await;
+async fn cursors_lead_through_the_whole_list_and_back(kind: Kind) {
+    let world = crowd(kind, "cursor-walk", 25).await;
     let mut page = world.scim.get("/Users?cursor&count=10").await;
     let mut seen = names(&page);
     assert_eq!((page.total(), page.body["itemsPerPage"].as_u64()), (25, Some(10)));
@@ -67,9 +77,8 @@ async fn cursors_lead_through_the_whole_list_and_back() {
     assert_eq!(cursor(&index, "nextCursor"), None, "only who asks for cursors gets some");
 }
 
-#[tokio::test]
-async fn cursors_work_with_filter_and_order_in_queries_and_in_search_requests() {
-    let world = crowd("cursor-filter", 12).await;
+async fn cursors_work_with_filter_and_order_in_queries_and_in_search_requests(kind: Kind) {
+    let world = crowd(kind, "cursor-filter", 12).await;
     let query = "filter=userName%20gt%20%22user003%22&sortBy=userName&sortOrder=descending&count=5";
     let first = world.scim.get(&format!("/Users?{query}&cursor=")).await;
     assert_eq!((first.total(), names(&first)[0].as_str()), (8, "user011"));
@@ -87,9 +96,8 @@ async fn cursors_work_with_filter_and_order_in_queries_and_in_search_requests() 
     world.scim.get(&format!("/Groups?cursor={next}")).await.expect_error(400, "invalidCursor");
 }
 
-#[tokio::test]
-async fn cursors_and_counts_that_make_no_sense_are_refused_by_name() {
-    let mut world = crowd("cursor-faults", 3).await;
+async fn cursors_and_counts_that_make_no_sense_are_refused_by_name(kind: Kind) {
+    let mut world = crowd(kind, "cursor-faults", 3).await;
     for bad in ["x", "%00", "AAAA", "startIndex", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         world.scim.get(&format!("/Users?cursor={bad}&count=1")).await.expect_error(400, "invalidCursor");
     }
@@ -107,11 +115,10 @@ async fn cursors_and_counts_that_make_no_sense_are_refused_by_name() {
     assert!(answer.expect_error(400, "expiredCursor").contains("Begin again"));
 }
 
-#[tokio::test]
-async fn what_is_deleted_meanwhile_shortens_its_page_and_what_is_added_is_not_there_yet() {
-    let world = crowd("cursor-deleted", 6).await;
+async fn what_is_deleted_meanwhile_shortens_its_page_and_what_is_added_is_not_there_yet(kind: Kind) {
+    let world = crowd(kind, "cursor-deleted", 6).await;
     let first = world.scim.get("/Users?cursor&count=2&sortBy=userName").await;
-    world.raw.delete(&format!("uid=user003,{}", world.people())).await;
+    world.raw.delete(&world.dn("user003")).await;
     add(&world, 100).await;
     let next = cursor(&first, "nextCursor").unwrap();
     let second = world.scim.get(&format!("/Users?cursor={next}&count=2&sortBy=userName")).await;
@@ -133,9 +140,8 @@ async fn cursors_are_advertised() {
     assert_eq!(config.expect(200)["pagination"], expected);
 }
 
-#[tokio::test]
-async fn pages_by_number_come_from_one_list_and_deep_ones_do_not_read_the_directory_again() {
-    let world = crowd("index-list", 30).await;
+async fn pages_by_number_come_from_one_list_and_deep_ones_do_not_read_the_directory_again(kind: Kind) {
+    let world = crowd(kind, "index-list", 30).await;
     let first = world.scim.get("/Users?startIndex=1&count=10").await;
     let mut seen = names(&first);
     let before = searches(&world);
@@ -152,9 +158,8 @@ async fn pages_by_number_come_from_one_list_and_deep_ones_do_not_read_the_direct
     assert_eq!(world.scim.get("/Users?startIndex=31&count=10").await.resources().len(), 1);
 }
 
-#[tokio::test]
-async fn a_write_through_the_bridge_shows_on_every_page_by_number_at_once() {
-    let world = crowd("index-write", 6).await;
+async fn a_write_through_the_bridge_shows_on_every_page_by_number_at_once(kind: Kind) {
+    let world = crowd(kind, "index-write", 6).await;
     let total = async |start: usize| world.scim.get(&format!("/Users?startIndex={start}&count=2")).await.total();
     assert_eq!(total(1).await, 6);
     let created = world.scim.post("/Users", &okta_user("new", "N", "N")).await;
@@ -169,13 +174,12 @@ async fn a_write_through_the_bridge_shows_on_every_page_by_number_at_once() {
     assert_eq!(total(3).await, 7, "a group is no user");
 }
 
-#[tokio::test]
-async fn a_client_that_counts_up_to_the_total_comes_to_an_end() {
-    let world = crowd("index-gone", 4).await;
+async fn a_client_that_counts_up_to_the_total_comes_to_an_end(kind: Kind) {
+    let world = crowd(kind, "index-gone", 4).await;
     let first = world.scim.get("/Users?count=2&sortBy=userName").await;
     assert_eq!(first.total(), 4);
     for number in [2, 3] {
-        world.raw.delete(&format!("uid=user00{number},{}", world.people())).await;
+        world.raw.delete(&world.dn(&format!("user00{number}"))).await;
     }
     let second = world.scim.get("/Users?startIndex=3&count=2&sortBy=userName").await;
     assert_eq!((second.total(), second.resources().len()), (2, 0), "the total is counted anew");

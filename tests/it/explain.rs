@@ -79,7 +79,7 @@ async fn the_ldif_of_a_patch_is_what_the_daemon_then_does_and_a_second_time_noth
     let slapd = Slapd::shared();
     let base = slapd.suffix("explain-patch").await;
     let config = Config::for_slapd(slapd, &base);
-    let world = World::on(slapd, base.clone(), |_| config.clone()).await;
+    let world = World::before(slapd, base.clone(), |_| config.clone()).await;
     let id = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.id();
     let before = world.user("ada").await;
     let change = patch(
@@ -120,7 +120,7 @@ async fn a_put_and_a_delete_and_a_group_are_told_too() {
     let slapd = Slapd::shared();
     let base = slapd.suffix("explain-more").await;
     let config = Config::for_slapd(slapd, &base);
-    let world = World::on(slapd, base.clone(), |_| config.clone()).await;
+    let world = World::before(slapd, base.clone(), |_| config.clone()).await;
     let mut user = okta_user("ada", "Ada", "Lovelace");
     let id = world.scim.post("/Users", &user).await.id();
     let dn = format!("uid=ada,{}", world.people());
@@ -144,7 +144,7 @@ async fn who_comes_and_who_goes_is_told_for_a_group() {
     let slapd = Slapd::shared();
     let base = slapd.suffix("explain-group").await;
     let config = Config::for_slapd(slapd, &base);
-    let world = World::on(slapd, base.clone(), |_| config.clone()).await;
+    let world = World::before(slapd, base.clone(), |_| config.clone()).await;
     let mut ids = Vec::new();
     for name in ["ada", "bob", "eve"] {
         ids.push(world.scim.post("/Users", &okta_user(name, "A", "B")).await.id());
@@ -193,7 +193,7 @@ async fn a_refused_request_ends_with_1_and_the_detail_that_the_client_gets() {
     let slapd = Slapd::shared();
     let config = Config::for_slapd(slapd, &slapd.suffix("explain-refused").await);
     let base = format!("ou=explain-refused,{SUFFIX}");
-    let world = World::on(slapd, base, |_| config.clone()).await;
+    let world = World::before(slapd, base, |_| config.clone()).await;
     let id = world.scim.post("/Users", &okta_user("ada", "Ada", "L")).await.id();
     let other = world.scim.post("/Users", &okta_user("bob", "Bob", "L")).await.id();
     let path = format!("/Users/{id}");

@@ -1,19 +1,38 @@
 //! The directory breaks in every way there is: what the identity provider hears, and what is true afterwards.
 
-use crate::harness::{BASIC, Config, Daemon, Proxy, Scim, Slapd};
+use crate::harness::{BASIC, Config, Daemon, Kind, Lease, Options, Proxy, Scim, Slapd};
 use crate::world::{BINARY, World, okta_user, patch};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
-
-/// A bridge that reaches the shared directory through a stretch of network that can fail.
-async fn behind(proxy: &Proxy, name: &str) -> World {
-    World::with(name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await
+on_every_directory! {
+    a_refused_service_account_is_the_directorys_fault_and_says_so,
+    a_certificate_of_a_stranger_is_refused,
+    start_tls_carries_a_users_life_too,
+    connections_that_were_reset_while_idle_are_not_noticed,
+    a_directory_that_is_away_is_answered_with_429_and_comes_back_by_itself,
+    a_silent_directory_keeps_nobody_waiting,
+    a_write_whose_answer_was_lost_is_neither_done_twice_nor_reported_as_a_conflict,
+    somebody_elses_entry_of_that_name_is_not_adopted_when_an_answer_is_lost,
+    the_second_server_answers_when_the_first_is_away,
+    many_changes_of_one_user_at_once_all_arrive,
+    one_of_many_creates_of_the_same_name_wins_and_the_others_are_conflicts,
 }
 
-fn proxy() -> Proxy {
-    Proxy::before(Slapd::shared().port())
+const PATIENCE: &str =
+    "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1\nwhen_unreachable = \"refuse\"";
+
+/// A server that takes binds without TLS, so that the network can see what passes.
+async fn server(kind: Kind) -> Lease {
+    Lease::with(kind, Options { plaintext: true, ..Options::default() }).await
+}
+
+/// A bridge that reaches the directory through a stretch of network that can fail.
+async fn behind(kind: Kind, name: &str) -> (Proxy, World) {
+    let lease = server(kind).await;
+    let proxy = Proxy::before(lease.port());
+    let world = World::leased(lease, name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
+    (proxy, world)
 }
 
 async fn join(scim: &Scim, name: &str) -> String {
@@ -28,10 +47,8 @@ fn assert_try_again(answer: &crate::harness::Answer) {
     assert!(seconds > 0);
 }
 
-#[tokio::test]
-async fn connections_that_were_reset_while_idle_are_not_noticed() {
-    let proxy = proxy();
-    let world = behind(&proxy, "fail-idle").await;
+async fn connections_that_were_reset_while_idle_are_not_noticed(kind: Kind) {
+    let (proxy, world) = behind(kind, "fail-idle").await;
     for round in 0..5 {
         let id = join(&world.scim, &format!("ada{round}")).await;
         proxy.cut();
@@ -43,10 +60,8 @@ async fn connections_that_were_reset_while_idle_are_not_noticed() {
     }
 }
 
-#[tokio::test]
-async fn a_directory_that_is_away_is_answered_with_429_and_comes_back_by_itself() {
-    let proxy = proxy();
-    let world = behind(&proxy, "fail-away").await;
+async fn a_directory_that_is_away_is_answered_with_429_and_comes_back_by_itself(kind: Kind) {
+    let (proxy, world) = behind(kind, "fail-away").await;
     let id = join(&world.scim, "ada").await;
     proxy.refuse();
     let path = format!("/Users/{id}");
@@ -63,7 +78,7 @@ async fn a_directory_that_is_away_is_answered_with_429_and_comes_back_by_itself(
     proxy.resume();
     world.scim.get(&path).await.expect(200);
     assert_eq!(plain_get(&format!("{}/readyz", world.daemon.base())).await.0, 200);
-    assert!(world.raw.find(&world.people(), "(uid=bob)").await.is_empty(), "what was not accepted was not done");
+    assert!(!world.has_user("bob").await, "what was not accepted was not done");
 }
 
 async fn plain_get(url: &str) -> (u16, String) {
@@ -71,10 +86,8 @@ async fn plain_get(url: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-#[tokio::test]
-async fn a_silent_directory_keeps_nobody_waiting() {
-    let proxy = proxy();
-    let world = behind(&proxy, "fail-silent").await;
+async fn a_silent_directory_keeps_nobody_waiting(kind: Kind) {
+    let (proxy, world) = behind(kind, "fail-silent").await;
     let id = join(&world.scim, "ada").await;
     proxy.stall();
     let began = Instant::now();
@@ -86,10 +99,8 @@ async fn a_silent_directory_keeps_nobody_waiting() {
     world.scim.get(&format!("/Users/{id}")).await.expect(200);
 }
 
-#[tokio::test]
-async fn a_write_whose_answer_was_lost_is_neither_done_twice_nor_reported_as_a_conflict() {
-    let proxy = proxy();
-    let world = behind(&proxy, "fail-unknown").await;
+async fn a_write_whose_answer_was_lost_is_neither_done_twice_nor_reported_as_a_conflict(kind: Kind) {
+    let (proxy, world) = behind(kind, "fail-unknown").await;
     for round in 0..5 {
         let name = format!("ada{round}");
         world.scim.get("/Users?count=0").await.expect(200);
@@ -104,29 +115,24 @@ async fn a_write_whose_answer_was_lost_is_neither_done_twice_nor_reported_as_a_c
         proxy.cut_before_next_answer();
         world.scim.delete(&path).await.expect(204);
     }
-    assert!(world.raw.find(&world.people(), "(objectClass=inetOrgPerson)").await.is_empty());
+    assert!(world.raw.find(&world.people(), &format!("(objectClass={})", kind.facts().person_class)).await.is_empty());
 }
 
-#[tokio::test]
-async fn somebody_elses_entry_of_that_name_is_not_adopted_when_an_answer_is_lost() {
-    let proxy = proxy();
-    let world = behind(&proxy, "fail-foreign").await;
-    let dn = format!("uid=ada,{}", world.people());
-    let foreign: [(&str, &[&str]); 4] =
-        [("objectClass", &["inetOrgPerson"]), ("uid", &["ada"]), ("cn", &["Foreign"]), ("sn", &["F"])];
-    world.raw.add(&dn, &foreign).await;
+async fn somebody_elses_entry_of_that_name_is_not_adopted_when_an_answer_is_lost(kind: Kind) {
+    let (proxy, world) = behind(kind, "fail-foreign").await;
+    world.add_user("ada", &[("description", &["Foreign"])]).await;
     world.scim.get("/Users?count=0").await.expect(200);
     proxy.cut_before_next_answer();
     world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.expect_error(409, "uniqueness");
-    assert_eq!(world.user("ada").await["cn"], ["Foreign"]);
+    let found = world.user("ada").await;
+    assert_eq!((&found["description"][..], found.contains_key("mail")), (&["Foreign".to_owned()][..], false));
 }
 
-#[tokio::test]
-async fn the_second_server_answers_when_the_first_is_away() {
-    let (first, second) = (proxy(), proxy());
-    let world =
-        World::with("fail-over", |config: Config| config.urls(&[&first.url(), &second.url()]).directory(PATIENCE))
-            .await;
+async fn the_second_server_answers_when_the_first_is_away(kind: Kind) {
+    let lease = server(kind).await;
+    let (first, second) = (Proxy::before(lease.port()), Proxy::before(lease.port()));
+    let change = |config: Config| config.urls(&[&first.url(), &second.url()]).directory(PATIENCE);
+    let world = World::leased(lease, "fail-over", change).await;
     let id = join(&world.scim, "ada").await;
     assert_eq!(second.connections(), 0, "the first is preferred");
     first.refuse();
@@ -140,11 +146,9 @@ async fn the_second_server_answers_when_the_first_is_away() {
     world.scim.get(&format!("/Users/{id}")).await.expect(200);
 }
 
-#[tokio::test]
-async fn a_refused_service_account_is_the_directorys_fault_and_says_so() {
-    let slapd = Slapd::shared();
-    let base = slapd.suffix("fail-bind").await;
-    let config = Config::for_slapd(slapd, &base);
+async fn a_refused_service_account_is_the_directorys_fault_and_says_so(kind: Kind) {
+    let lease = Lease::of(kind).await;
+    let config = Config::for_server(&lease, &lease.suffix("fail-bind").await);
     let daemon =
         Daemon::start_with(BINARY, &config, &[("SCIM2LDAP__DIRECTORY__CORP__BIND_PASSWORD", "wrong-Secret-99")]);
     let answer = daemon.scim(BASIC).get("/Users").await;
@@ -153,33 +157,36 @@ async fn a_refused_service_account_is_the_directorys_fault_and_says_so() {
     assert!(!answer.text.contains("wrong-Secret-99"));
 }
 
-#[tokio::test]
-async fn a_certificate_of_a_stranger_is_refused() {
-    let slapd = Slapd::shared();
-    let base = slapd.suffix("fail-ca").await;
-    let stranger = Slapd::own();
+async fn a_certificate_of_a_stranger_is_refused(kind: Kind) {
+    let (lease, stranger) = (Lease::of(kind).await, Slapd::own());
+    let config = Config::for_server(&lease, &lease.suffix("fail-ca").await);
     let ca = format!("{}", stranger.ca_file().display());
-    let daemon =
-        Daemon::start_with(BINARY, &Config::for_slapd(slapd, &base), &[("SCIM2LDAP__DIRECTORY__CORP__CA_FILE", &ca)]);
+    let daemon = Daemon::start_with(BINARY, &config, &[("SCIM2LDAP__DIRECTORY__CORP__CA_FILE", &ca)]);
     assert_try_again(&daemon.scim(BASIC).get("/Users").await);
 }
 
-#[tokio::test]
-async fn start_tls_and_ldapi_carry_a_users_life_too() {
-    let slapd = Slapd::shared();
-    for (name, url, lines) in [("via-starttls", slapd.url(), "start_tls = true"), ("via-ldapi", slapd.socket_url(), "")]
-    {
-        let world = World::with(name, |config| config.urls(&[&url]).directory(lines)).await;
-        let id = join(&world.scim, "ada").await;
-        world.scim.put(&format!("/Users/{id}"), &okta_user("ada.l", "Ada", "L")).await.expect(200);
-        assert_eq!(world.scim.search("/Users", "userName eq \"ADA.L\"").await.total(), 1);
-        world.scim.delete(&format!("/Users/{id}")).await.expect(204);
-    }
+async fn start_tls_carries_a_users_life_too(kind: Kind) {
+    let lease = Lease::of(kind).await;
+    let url = lease.url();
+    let world = World::leased(lease, "via-starttls", |config| config.urls(&[&url]).directory("start_tls = true")).await;
+    live(&world).await;
 }
 
 #[tokio::test]
-async fn many_changes_of_one_user_at_once_all_arrive() {
-    let world = World::new("parallel").await;
+async fn ldapi_carries_a_users_life_too() {
+    let url = Slapd::shared().socket_url();
+    live(&World::with("via-ldapi", |config| config.urls(&[&url])).await).await;
+}
+
+async fn live(world: &World) {
+    let id = join(&world.scim, "ada").await;
+    world.scim.put(&format!("/Users/{id}"), &okta_user("ada.l", "Ada", "L")).await.expect(200);
+    assert_eq!(world.scim.search("/Users", "userName eq \"ADA.L\"").await.total(), 1);
+    world.scim.delete(&format!("/Users/{id}")).await.expect(204);
+}
+
+async fn many_changes_of_one_user_at_once_all_arrive(kind: Kind) {
+    let world = World::on(kind, "parallel").await;
     let id = join(&world.scim, "ada").await;
     let fields = ["title", "displayName", "userType", "preferredLanguage", "profileUrl", "externalId"];
     let path = format!("/Users/{id}");
@@ -197,14 +204,13 @@ async fn many_changes_of_one_user_at_once_all_arrive() {
     }
 }
 
-#[tokio::test]
-async fn one_of_many_creates_of_the_same_name_wins_and_the_others_are_conflicts() {
-    let world = World::new("race").await;
+async fn one_of_many_creates_of_the_same_name_wins_and_the_others_are_conflicts(kind: Kind) {
+    let world = World::on(kind, "race").await;
     let user = okta_user("ada", "Ada", "L");
     let requests = (0..16).map(|_| world.scim.post("/Users", &user));
     let answers = futures_util::future::join_all(requests).await;
     let created = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(created, 1);
     assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 409)));
-    assert_eq!(world.raw.find(&world.people(), "(uid=ada)").await.len(), 1);
+    world.user("ada").await;
 }

@@ -16,7 +16,8 @@ pub fn table(rows: &str) -> String {
 pub const PLAIN: &str = r#"{ scim = "groups", ldap = "carLicense", separator = "; " },"#;
 
 async fn world(name: &str, rows: &str) -> World {
-    World::with(name, |config| config.log("debug").mapping_text(&table(rows))).await
+    let refuse = "when_unreachable = \"refuse\"";
+    World::with(name, |config| config.log("debug").directory(refuse).mapping_text(&table(rows))).await
 }
 
 impl World {
@@ -147,8 +148,8 @@ async fn groups_that_hold_names_show_too() {
 async fn many_groups_that_change_at_once_in_two_bridges_end_with_the_truth() {
     let slapd = Slapd::shared();
     let world =
-        World::on(slapd, slapd.suffix("names-parallel").await, |config| config.mapping_text(&table(PLAIN))).await;
-    let other = Daemon::start(BINARY, &Config::for_slapd(slapd, &world.base).mapping_text(&table(PLAIN)));
+        World::before(slapd, slapd.suffix("names-parallel").await, |config| config.mapping_text(&table(PLAIN))).await;
+    let other = Daemon::start(BINARY, &Config::for_server(slapd, &world.base).mapping_text(&table(PLAIN)));
     let clients = [world.daemon.scim(BASIC), other.scim(BASIC)];
     let ids = world.people_named(&["ada", "bob"]).await;
     let mut groups = Vec::new();
@@ -175,7 +176,7 @@ async fn what_the_directory_refuses_for_good_is_logged_and_the_membership_stands
     let world = world("names-refused", r#"{ scim = "groups", ldap = "memberUid" },"#).await;
     let ids = world.people_named(&["ada"]).await;
     let group = world.group("Readers", &[&ids[0]]).await;
-    assert_eq!(world.held("Readers").await.len(), 1);
+    assert_eq!(world.members("Readers").await.len(), 1);
     world.patch_group(&group, remove(&[&ids[0]])).await;
     let line = world.daemon.wait_for_log("the names of a user's groups can't be written");
     assert!(field(&line, "member").unwrap().as_str().unwrap().starts_with("uid=ada,"));
@@ -184,7 +185,9 @@ async fn what_the_directory_refuses_for_good_is_logged_and_the_membership_stands
 #[tokio::test]
 async fn a_connection_that_dies_between_group_and_user_is_made_good_by_the_same_request() {
     let proxy = Proxy::before(Slapd::shared().port());
-    let plain = |config: Config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true");
+    let plain = |config: Config| {
+        config.urls(&[&proxy.url()]).directory("allow_plaintext = true\nwhen_unreachable = \"refuse\"")
+    };
     let world = World::with("names-cut", |config| plain(config).mapping_text(&table(PLAIN))).await;
     let ids = world.people_named(&["ada", "bob"]).await;
     let group = world.group("Readers", &[&ids[0]]).await;
@@ -202,9 +205,26 @@ async fn a_connection_that_dies_between_group_and_user_is_made_good_by_the_same_
     let (answer, ()) = tokio::join!(world.scim.put(&path, &body), cut);
     assert_eq!(answer.status, 429, "{:?}", answer.body);
     proxy.resume();
-    assert_eq!(world.held("Readers").await.into_iter().collect::<Vec<_>>(), ["bob"], "the membership stands");
+    assert_eq!(world.members("Readers").await.into_iter().collect::<Vec<_>>(), ["bob"], "the membership stands");
     world.scim.put(&path, &body).await.expect(200);
     assert_eq!((world.license("ada").await, world.license("bob").await), (String::new(), "Readers".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_accepted_during_an_outage_shows_when_the_directory_is_back() {
+    let proxy = Proxy::before(Slapd::shared().port());
+    let plain = |config: Config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true");
+    let world = World::with("names-outage", |config| plain(config).mapping_text(&table(PLAIN))).await;
+    let ids = world.people_named(&["ada", "bob"]).await;
+    let group = world.group("Readers", &[&ids[0]]).await;
+    proxy.refuse();
+    let body = json!({"displayName": "Readers", "members": values(&[&ids[1]])});
+    world.scim.put(&format!("/Groups/{group}"), &body).await.expect(200);
+    assert_eq!(world.license("ada").await, "Readers");
+    proxy.resume();
+    let dn = |uid: &str| format!("uid={uid},{}", world.people());
+    world.raw.wait_for(&dn("bob"), |user| user.get("carLicense").is_some_and(|text| text == &["Readers"])).await;
+    world.raw.wait_for(&dn("ada"), |user| !user.contains_key("carLicense")).await;
 }
 
 #[tokio::test]
@@ -231,13 +251,13 @@ async fn a_table_without_such_a_row_pays_nothing() {
 async fn check_and_explain_know_the_row() {
     let slapd = Slapd::shared();
     let base = slapd.suffix("names-check").await;
-    let config = Config::for_slapd(slapd, &base).mapping_text(&table(PLAIN));
+    let config = Config::for_server(slapd, &base).mapping_text(&table(PLAIN));
     let explained = run_with(&config, &["explain", "-"], &[], r#"{"userName": "ada"}"#);
     assert!(explained.out.contains("the names of the user's groups, written when these change"), "{}", explained.out);
     assert!(!explained.out.contains("carLicense:"), "{}", explained.out);
     let checked = run(&config, &["check"]);
     assert_eq!(checked.code, Some(0), "{}{}", checked.out, checked.err);
-    let config = Config::for_slapd(slapd, &base).mapping_text(&table(&PLAIN.replace("carLicense", "carLicence")));
+    let config = Config::for_server(slapd, &base).mapping_text(&table(&PLAIN.replace("carLicense", "carLicence")));
     let checked = run(&config, &["check"]);
     assert!(checked.out.contains("no attribute carLicence") && checked.out.contains("carLicense"), "{}", checked.out);
 }
@@ -245,9 +265,11 @@ async fn check_and_explain_know_the_row() {
 #[tokio::test]
 async fn who_writes_what_is_old_by_then_notices_and_writes_again() {
     let proxy = Proxy::before(Slapd::shared().port());
-    let plain = |config: Config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true");
+    let plain = |config: Config| {
+        config.urls(&[&proxy.url()]).directory("allow_plaintext = true\nwhen_unreachable = \"refuse\"")
+    };
     let world = World::with("names-stale", |config| plain(config).mapping_text(&table(PLAIN))).await;
-    let other = Daemon::start(BINARY, &Config::for_slapd(Slapd::shared(), &world.base).mapping_text(&table(PLAIN)));
+    let other = Daemon::start(BINARY, &Config::for_server(Slapd::shared(), &world.base).mapping_text(&table(PLAIN)));
     let ids = world.people_named(&["ada"]).await;
     let (one, two) = (world.group("One", &[]).await, world.group("Two", &[]).await);
     proxy.hold_next_modify();

@@ -1,17 +1,27 @@
 //! Group push as each identity provider does it, from the look-up of the name to the deletion, read back from the
 //! directory after every step.
 
-use crate::harness::{BEARER, Scim};
+use crate::harness::{BEARER, Kind, Scim};
 use crate::world::{World, okta_user, patch};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+on_every_directory! {
+    oktas_custom_apps_push_whole_groups_by_put,
+    oktas_catalogue_apps_rename_right_after_creating_and_push_deltas,
+    entra_id_creates_without_members_and_removes_by_value_lists,
+    one_login_and_jump_cloud_send_members_by_value_alone,
+    ping_reads_all_groups_and_keycloak_replaces_members_and_names_together,
+    authentik_adds_one_member_an_operation_and_compares_what_it_reads,
+    oktas_on_prem_agent_joins_paths_with_two_slashes_and_reads_its_capabilities,
+}
+
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
 /// A bridge, a client, and the ids of three users: a, b and c.
-async fn world(name: &str) -> (World, Scim, [String; 3]) {
-    let world = World::new(name).await;
+async fn world(kind: Kind, name: &str) -> (World, Scim, [String; 3]) {
+    let world = World::on(kind, name).await;
     let client = world.daemon.scim(BEARER);
     let mut ids = Vec::new();
     for name in ["a", "b", "c"] {
@@ -22,10 +32,11 @@ async fn world(name: &str) -> (World, Scim, [String; 3]) {
 
 /// The names of the members that the directory holds. Nobody stands alone, or not at all.
 async fn held(world: &World, group: &str) -> BTreeSet<String> {
-    let entry = world.raw.find_one(&world.base, &format!("(cn={group})")).await.1;
-    let name = |dn: &String| dn.split([',', '=']).nth(1).unwrap_or_default().to_owned();
-    let mut held: BTreeSet<String> = entry["member"].iter().map(name).collect();
-    assert!(held.len() == 1 || !held.contains(""), "nobody stands beside somebody: {held:?}");
+    let mut held = world.members(group).await;
+    assert!(
+        held == world.nobody() || (!held.is_empty() && held.is_disjoint(&set(&[""]))),
+        "nobody beside somebody: {held:?}"
+    );
     held.remove("");
     held
 }
@@ -39,9 +50,8 @@ async fn by_name(client: &Scim, name: &str) -> u64 {
     client.get(&path).await.total()
 }
 
-#[tokio::test]
-async fn oktas_custom_apps_push_whole_groups_by_put() {
-    let (world, client, [a, b, c]) = world("push-aiw").await;
+async fn oktas_custom_apps_push_whole_groups_by_put(kind: Kind) {
+    let (world, client, [a, b, c]) = world(kind, "push-aiw").await;
     assert_eq!(by_name(&client, "Team").await, 0);
     let empty = json!({"schemas": [GROUP], "displayName": "Team", "members": []});
     let created = client.post("/Groups", &empty).await;
@@ -62,9 +72,8 @@ async fn oktas_custom_apps_push_whole_groups_by_put() {
     assert_eq!(by_name(&client, "Crew").await, 0);
 }
 
-#[tokio::test]
-async fn oktas_catalogue_apps_rename_right_after_creating_and_push_deltas() {
-    let (world, client, [a, b, c]) = world("push-oin").await;
+async fn oktas_catalogue_apps_rename_right_after_creating_and_push_deltas(kind: Kind) {
+    let (world, client, [a, b, c]) = world(kind, "push-oin").await;
     let created = client.post("/Groups", &json!({"schemas": [GROUP], "displayName": "Team"})).await;
     let (id, path) = (created.id(), format!("/Groups/{}", created.id()));
     let name = json!({"op": "replace", "value": {"id": id, "displayName": "Team"}});
@@ -86,9 +95,8 @@ async fn oktas_catalogue_apps_rename_right_after_creating_and_push_deltas() {
     client.delete(&path).await.expect(204);
 }
 
-#[tokio::test]
-async fn entra_id_creates_without_members_and_removes_by_value_lists() {
-    let (world, client, [a, b, c]) = world("push-entra").await;
+async fn entra_id_creates_without_members_and_removes_by_value_lists(kind: Kind) {
+    let (world, client, [a, b, c]) = world(kind, "push-entra").await;
     let ad = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
     let body = json!({"schemas": [GROUP, ad], "externalId": "8aa1a0c0", "displayName": "Team", "meta": {"resourceType": "Group"}});
     let created = client.post("/Groups", &body).await;
@@ -118,9 +126,8 @@ async fn entra_id_creates_without_members_and_removes_by_value_lists() {
     client.delete(&path).await.expect(204);
 }
 
-#[tokio::test]
-async fn one_login_and_jump_cloud_send_members_by_value_alone() {
-    let (world, client, [a, b, _]) = world("push-onelogin").await;
+async fn one_login_and_jump_cloud_send_members_by_value_alone(kind: Kind) {
+    let (world, client, [a, b, _]) = world(kind, "push-onelogin").await;
     let listed = client.send_raw(Method::GET, "/Groups?", &[], None).await;
     assert_eq!(listed.total(), 0);
     let created =
@@ -135,9 +142,8 @@ async fn one_login_and_jump_cloud_send_members_by_value_alone() {
     assert_eq!(held(&world, "Team").await, set(&["b"]));
 }
 
-#[tokio::test]
-async fn ping_reads_all_groups_and_keycloak_replaces_members_and_names_together() {
-    let (world, client, [a, b, _]) = world("push-keycloak").await;
+async fn ping_reads_all_groups_and_keycloak_replaces_members_and_names_together(kind: Kind) {
+    let (world, client, [a, b, _]) = world(kind, "push-keycloak").await;
     let created = client.post("/Groups", &json!({"displayName": "Team", "members": [{"value": a}]})).await;
     let path = format!("/Groups/{}", created.id());
     assert_eq!(client.get("/Groups").await.resources()[0]["displayName"], "Team");
@@ -154,9 +160,8 @@ async fn ping_reads_all_groups_and_keycloak_replaces_members_and_names_together(
     client.delete(&path).await.expect(204);
 }
 
-#[tokio::test]
-async fn authentik_adds_one_member_an_operation_and_compares_what_it_reads() {
-    let (world, client, [a, b, c]) = world("push-authentik").await;
+async fn authentik_adds_one_member_an_operation_and_compares_what_it_reads(kind: Kind) {
+    let (world, client, [a, b, c]) = world(kind, "push-authentik").await;
     let created = client.post("/Groups", &json!({"displayName": "Team", "externalId": "pk"})).await;
     let path = format!("/Groups/{}", created.id());
     assert_eq!(client.get(&path).await.expect(200)["members"], json!([]), "missing members would mean nobody is added");
@@ -174,9 +179,8 @@ async fn authentik_adds_one_member_an_operation_and_compares_what_it_reads() {
     client.delete(&path).await.expect(204);
 }
 
-#[tokio::test]
-async fn oktas_on_prem_agent_joins_paths_with_two_slashes_and_reads_its_capabilities() {
-    let (world, client, _) = world("push-opp").await;
+async fn oktas_on_prem_agent_joins_paths_with_two_slashes_and_reads_its_capabilities(kind: Kind) {
+    let (world, client, _) = world(kind, "push-opp").await;
     let capabilities = client.get("/ServiceProviderConfigs").await;
     let block = &capabilities.expect(200)["urn:okta:schemas:scim:providerconfig:1.0"]["userManagementCapabilities"];
     assert!(block.as_array().is_some_and(|list| list.contains(&json!("GROUP_PUSH"))), "{:#}", capabilities.body);

@@ -1,8 +1,20 @@
 //! Groups and their memberships, read back from the directory itself.
 
+use crate::harness::Kind;
 use crate::world::{ENTERPRISE, World, okta_user, patch};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+
+on_every_directory! {
+    an_empty_group_is_legal_and_nobody_stands_in_for_its_members_unseen,
+    adding_removing_and_replacing_touch_exactly_who_is_named,
+    a_change_that_changes_nothing_does_not_touch_the_group,
+    a_member_that_does_not_exist_is_named_and_nothing_is_applied,
+    hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups,
+    thirty_clients_at_once_end_with_exactly_what_they_asked_for,
+    who_is_deleted_or_renamed_leaves_no_stale_name_behind,
+    a_users_groups_are_shown_and_follow_memberships,
+}
 
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
@@ -33,13 +45,6 @@ impl World {
         self.scim.patch(&format!("/Groups/{id}"), &patch(&operations)).await.expect(204);
     }
 
-    /// The names of the members that the directory holds; "" stands for nobody.
-    pub async fn held(&self, group: &str) -> BTreeSet<String> {
-        let entry = self.raw.find_one(&self.base, &format!("(cn={group})")).await.1;
-        let name = |dn: &String| dn.split([',', '=']).nth(1).unwrap_or_default().to_owned();
-        entry.get("member").map(|list| list.iter().map(name).collect()).unwrap_or_default()
-    }
-
     /// The display names of the members that SCIM shows.
     pub async fn shown(&self, id: &str) -> BTreeSet<String> {
         let group = self.scim.get(&format!("/Groups/{id}")).await;
@@ -56,46 +61,44 @@ pub fn values(ids: &[&String]) -> Value {
     ids.iter().map(|id| json!({"value": id})).collect()
 }
 
-#[tokio::test]
-async fn an_empty_group_is_legal_and_nobody_stands_in_for_its_members_unseen() {
-    let world = World::new("group-empty").await;
+async fn an_empty_group_is_legal_and_nobody_stands_in_for_its_members_unseen(kind: Kind) {
+    let world = World::on(kind, "group-empty").await;
     let ids = world.people_named(&["a", "b"]).await;
     let group = world.group("Engineers", &[]).await;
-    assert_eq!(world.held("Engineers").await, set(&[""]));
+    assert_eq!(world.members("Engineers").await, world.nobody());
     assert_eq!(world.shown(&group).await, set(&[]));
 
     world.patch_group(&group, json!([{"op": "add", "path": "members", "value": values(&[&ids[0]])}])).await;
-    assert_eq!(world.held("Engineers").await, set(&["a"]), "nobody never stands beside somebody");
+    assert_eq!(world.members("Engineers").await, set(&["a"]), "nobody never stands beside somebody");
     for _ in 0..2 {
         world.patch_group(&group, json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", ids[0])}])).await;
-        assert_eq!(world.held("Engineers").await, set(&[""]));
+        assert_eq!(world.members("Engineers").await, world.nobody());
     }
     world
         .patch_group(&group, json!([{"op": "replace", "path": "members", "value": values(&[&ids[0], &ids[1]])}]))
         .await;
-    assert_eq!(world.held("Engineers").await, set(&["a", "b"]));
+    assert_eq!(world.members("Engineers").await, set(&["a", "b"]));
     world.patch_group(&group, json!([{"op": "remove", "path": "members"}])).await;
-    assert_eq!(world.held("Engineers").await, set(&[""]));
+    assert_eq!(world.members("Engineers").await, world.nobody());
     assert_eq!(world.shown(&group).await, set(&[]));
 }
 
-#[tokio::test]
-async fn adding_removing_and_replacing_touch_exactly_who_is_named() {
-    let world = World::new("group-exact").await;
+async fn adding_removing_and_replacing_touch_exactly_who_is_named(kind: Kind) {
+    let world = World::on(kind, "group-exact").await;
     let ids = world.people_named(&["a", "b", "c", "d"]).await;
     let [a, b, c, d] = [&ids[0], &ids[1], &ids[2], &ids[3]];
     let group = world.group("G", &[a, b]).await;
     // One is there already, one is named twice.
     world.patch_group(&group, json!([{"op": "add", "path": "members", "value": values(&[a, c, c, d])}])).await;
-    assert_eq!(world.held("G").await, set(&["a", "b", "c", "d"]));
+    assert_eq!(world.members("G").await, set(&["a", "b", "c", "d"]));
     // A value list removes only those, also when one of them is no member or nobody at all.
     let ghost = "00000000-0000-4000-8000-000000000000".to_owned();
     world.patch_group(&group, json!([{"op": "Remove", "path": "members", "value": values(&[a, &ghost])}])).await;
     world.patch_group(&group, json!([{"op": "Remove", "path": "members", "value": values(&[a, b])}])).await;
-    assert_eq!(world.held("G").await, set(&["c", "d"]));
+    assert_eq!(world.members("G").await, set(&["c", "d"]));
     // The name alone, and the name with members, as Okta sends it.
     world.patch_group(&group, json!([{"op": "replace", "value": {"id": group, "displayName": "G"}}])).await;
-    assert_eq!(world.held("G").await, set(&["c", "d"]));
+    assert_eq!(world.members("G").await, set(&["c", "d"]));
     world
         .patch_group(
             &group,
@@ -106,31 +109,29 @@ async fn adding_removing_and_replacing_touch_exactly_who_is_named() {
             ]),
         )
         .await;
-    assert_eq!(world.held("Renamed").await, set(&["a", "d"]));
+    assert_eq!(world.members("Renamed").await, set(&["a", "d"]));
     assert_eq!(world.scim.get(&format!("/Groups/{group}")).await.expect(200)["displayName"], "Renamed");
     let put = json!({"schemas": [GROUP], "displayName": "Renamed", "members": values(&[b])});
     let answer = world.scim.put(&format!("/Groups/{group}"), &put).await;
     assert_eq!(answer.expect(200)["members"][0]["value"], **b);
-    assert_eq!(world.held("Renamed").await, set(&["b"]));
+    assert_eq!(world.members("Renamed").await, set(&["b"]));
 }
 
-#[tokio::test]
-async fn a_change_that_changes_nothing_does_not_touch_the_group() {
-    let world = World::new("group-same").await;
+async fn a_change_that_changes_nothing_does_not_touch_the_group(kind: Kind) {
+    let world = World::on(kind, "group-same").await;
     let ids = world.people_named(&["a", "b"]).await;
     let group = world.group("G", &[&ids[0]]).await;
-    let before = world.raw.find_one(&world.base, "(cn=G)").await.1;
+    let before = world.raw.find_one(&world.groups(), "(cn=G)").await.1;
     world.patch_group(&group, json!([{"op": "add", "path": "members", "value": values(&[&ids[0]])}])).await;
     world.patch_group(&group, json!([{"op": "remove", "path": "members", "value": values(&[&ids[1]])}])).await;
     world.patch_group(&group, json!([{"op": "replace", "path": "members", "value": values(&[&ids[0]])}])).await;
     let body = world.scim.get(&format!("/Groups/{group}")).await.expect(200).clone();
     world.scim.put(&format!("/Groups/{group}"), &body).await.expect(200);
-    assert_eq!(world.raw.find_one(&world.base, "(cn=G)").await.1, before, "not even the time stamps moved");
+    assert_eq!(world.raw.find_one(&world.groups(), "(cn=G)").await.1, before, "not even the time stamps moved");
 }
 
-#[tokio::test]
-async fn a_member_that_does_not_exist_is_named_and_nothing_is_applied() {
-    let world = World::new("group-ghost").await;
+async fn a_member_that_does_not_exist_is_named_and_nothing_is_applied(kind: Kind) {
+    let world = World::on(kind, "group-ghost").await;
     let a = world.person("a").await;
     let b = world.person("b").await;
     let group = world.group("G", &[&a]).await;
@@ -144,32 +145,26 @@ async fn a_member_that_does_not_exist_is_named_and_nothing_is_applied() {
         let path = format!("/Groups/{group}");
         let answer = world.scim.send(method.parse().unwrap(), &path, Some(&body)).await;
         answer.expect_error(400, "invalidValue");
-        assert_eq!(world.held("G").await, set(&["a"]));
+        assert_eq!(world.members("G").await, set(&["a"]));
     }
     let create = json!({"displayName": "New", "members": [{"value": ghost}]});
     let detail = world.scim.post("/Groups", &create).await.expect_error(400, "invalidValue").to_owned();
     assert!(detail.contains(ghost), "{detail}");
-    assert!(world.raw.find(&world.base, "(cn=New)").await.is_empty());
+    assert!(world.raw.find(&world.groups(), "(cn=New)").await.is_empty());
 }
 
-#[tokio::test]
-async fn hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups() {
-    let world = World::new("group-hundreds").await;
+async fn hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups(kind: Kind) {
+    let world = World::on(kind, "group-hundreds").await;
     let mut ids = Vec::new();
     for number in 0..300 {
-        let uid = format!("u{number}");
-        let dn = format!("uid={uid},{}", world.people());
-        world
-            .raw
-            .add(&dn, &[("objectClass", &["inetOrgPerson"]), ("uid", &[&uid]), ("cn", &["x"]), ("sn", &["x"])])
-            .await;
+        world.add_user(&format!("u{number}"), &[]).await;
     }
     for page in [1, 101, 201] {
         let answer = world.scim.get(&format!("/Users?startIndex={page}&count=100")).await;
         ids.extend(answer.resources().iter().map(|user| user["id"].as_str().unwrap().to_owned()));
     }
     let group = world.group("Big", &ids[..200].iter().collect::<Vec<_>>()).await;
-    assert_eq!(world.held("Big").await.len(), 200);
+    assert_eq!(world.members("Big").await.len(), 200);
     let mut operations: Vec<Value> =
         ids[..100].iter().map(|id| json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")})).collect();
     operations.push(json!({"op": "add", "path": "members", "value": values(&ids[200..].iter().collect::<Vec<_>>())}));
@@ -193,9 +188,8 @@ async fn hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups()
     assert!(without.resources()[0].get("members").is_none());
 }
 
-#[tokio::test]
-async fn thirty_clients_at_once_end_with_exactly_what_they_asked_for() {
-    let world = World::new("group-parallel").await;
+async fn thirty_clients_at_once_end_with_exactly_what_they_asked_for(kind: Kind) {
+    let world = World::on(kind, "group-parallel").await;
     let names: Vec<String> = (0..30).map(|number| format!("p{number}")).collect();
     let ids = world.people_named(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let group = world.group("G", &[]).await;
@@ -209,16 +203,15 @@ async fn thirty_clients_at_once_end_with_exactly_what_they_asked_for() {
         }
     };
     send(ids.iter().map(add).collect()).await;
-    assert_eq!(world.held("G").await, names.iter().cloned().collect());
+    assert_eq!(world.members("G").await, names.iter().cloned().collect());
     send(ids.iter().map(remove).collect()).await;
-    assert_eq!(world.held("G").await, set(&[""]));
+    assert_eq!(world.members("G").await, world.nobody());
     send(ids.iter().flat_map(|id| [add(id), add(id)]).collect()).await;
-    assert_eq!(world.held("G").await.len(), 30);
+    assert_eq!(world.members("G").await.len(), 30);
 }
 
-#[tokio::test]
-async fn who_is_deleted_or_renamed_leaves_no_stale_name_behind() {
-    let world = World::new("group-tidy").await;
+async fn who_is_deleted_or_renamed_leaves_no_stale_name_behind(kind: Kind) {
+    let world = World::on(kind, "group-tidy").await;
     let ids = world.people_named(&["boss", "only", "other"]).await;
     let mut report = okta_user("report", "R", "R");
     report[ENTERPRISE] = json!({"manager": {"value": ids[0]}});
@@ -226,19 +219,18 @@ async fn who_is_deleted_or_renamed_leaves_no_stale_name_behind() {
     world.group("Alone", &[&ids[1]]).await;
     world.group("Both", &[&ids[1], &ids[2], &ids[0]]).await;
     world.scim.delete(&format!("/Users/{}", ids[1])).await.expect(204);
-    assert_eq!(world.held("Alone").await, set(&[""]), "the last member does not stay as a ghost");
-    assert_eq!(world.held("Both").await, set(&["boss", "other"]));
+    assert_eq!(world.members("Alone").await, world.nobody(), "the last member does not stay as a ghost");
+    assert_eq!(world.members("Both").await, set(&["boss", "other"]));
     let rename = patch(&json!([{"op": "replace", "path": "userName", "value": "chief"}]));
     world.scim.patch(&format!("/Users/{}", ids[0]), &rename).await.expect(200);
-    assert_eq!(world.held("Both").await, set(&["chief", "other"]));
-    assert_eq!(world.user("report").await["manager"], [format!("uid=chief,{}", world.people())]);
+    assert_eq!(world.members("Both").await, set(&["chief", "other"]));
+    assert_eq!(world.user("report").await["manager"], [world.dn("chief")]);
     world.scim.delete(&format!("/Users/{}", ids[0])).await.expect(204);
     assert!(!world.user("report").await.contains_key("manager"));
 }
 
-#[tokio::test]
-async fn a_users_groups_are_shown_and_follow_memberships() {
-    let world = World::new("group-memberof").await;
+async fn a_users_groups_are_shown_and_follow_memberships(kind: Kind) {
+    let world = World::on(kind, "group-memberof").await;
     let a = world.person("a").await;
     let one = world.group("One", &[&a]).await;
     let two = world.group("Two", &[]).await;
@@ -276,7 +268,7 @@ async fn posix_groups_hold_names_and_unique_names_hold_dns() {
         let ids = world.people_named(&["a", "b"]).await;
         let group = world.group("G", &[&ids[0], &ids[1]]).await;
         world.patch_group(&group, json!([{"op": "remove", "path": "members", "value": values(&[&ids[1]])}])).await;
-        let entry = world.raw.find_one(&world.base, "(cn=G)").await.1;
+        let entry = world.raw.find_one(&world.groups(), "(cn=G)").await.1;
         assert_eq!(entry[attribute].len(), 1);
         assert!(entry[attribute][0].starts_with(held), "{:?}", entry[attribute]);
         assert_eq!(world.shown(&group).await, set(&["Given a"]));
@@ -311,16 +303,16 @@ async fn attributes_and_members_change_in_one_step_or_not_at_all() {
     };
     let path = format!("/Groups/{group}");
     world.scim.patch(&path, &patch(&both("no DN at all"))).await.expect_error(400, "invalidValue");
-    assert_eq!(world.held("G").await, set(&["a"]), "what is refused is refused as a whole");
+    assert_eq!(world.members("G").await, set(&["a"]), "what is refused is refused as a whole");
     let before = modifies();
     world.patch_group(&group, both("cn=it,dc=example,dc=test")).await;
     assert_eq!(modifies(), before + 1);
     let entry = world.raw.find_one(&world.base, "(cn=G)").await.1;
-    assert_eq!((entry["owner"].len(), world.held("G").await), (1, set(&["b"])));
+    assert_eq!((entry["owner"].len(), world.members("G").await), (1, set(&["b"])));
     // Half of it is done already: the rest is, and what is done is no fault.
     world.patch_group(&group, both("cn=other,dc=example,dc=test")).await;
     let entry = world.raw.find_one(&world.base, "(cn=G)").await.1;
-    assert_eq!((entry["owner"][0].as_str(), world.held("G").await), ("cn=other,dc=example,dc=test", set(&["b"])));
+    assert_eq!((entry["owner"][0].as_str(), world.members("G").await), ("cn=other,dc=example,dc=test", set(&["b"])));
     // A name that is refused after all takes nothing with it either.
     let renamed = json!([
         {"op": "replace", "path": "displayName", "value": "H"},
@@ -328,5 +320,5 @@ async fn attributes_and_members_change_in_one_step_or_not_at_all() {
         {"op": "add", "path": "members", "value": values(&[&ids[0]])},
     ]);
     world.scim.patch(&path, &patch(&renamed)).await.expect_error(400, "invalidValue");
-    assert_eq!(world.held("G").await, set(&["b"]), "the old name is back");
+    assert_eq!(world.members("G").await, set(&["b"]), "the old name is back");
 }

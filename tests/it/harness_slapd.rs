@@ -1,9 +1,7 @@
-//! The harness itself, against a real slapd: a test can only be trusted as far as its ground.
+//! What only OpenLDAP has in the harness, and the proxy. The servers of every kind are tried in `harness_servers`.
 
-use crate::harness::{Options, Proxy, Raw, Refusal, SUFFIX, Slapd, process_exists, wait_until};
+use crate::harness::{Options, Proxy, Raw, Refusal, SUFFIX, Slapd};
 use ldap3::Scope;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const PERSON: (&str, &[&str]) = ("objectClass", &["inetOrgPerson"]);
@@ -19,17 +17,6 @@ async fn a_fresh_server_has_the_base_entries_and_two_tests_do_not_see_each_other
     assert_eq!(raw.find(&other, "(uid=x)").await.len(), 0);
     assert!(raw.entry(&format!("ou=people,{SUFFIX}")).await.is_some());
     assert_eq!(raw.entry("ou=nowhere,dc=example,dc=test").await, None);
-}
-
-#[tokio::test]
-async fn the_server_proves_itself_by_ldaps_and_by_starttls_to_those_who_know_its_authority() {
-    let (slapd, stranger) = (Slapd::shared(), Slapd::own());
-    let (dn, password) = slapd.service_account();
-    for url in [slapd.tls_url(), slapd.url()] {
-        let raw = Raw::bind_tls(&url, slapd.ca_file(), dn, password).await.unwrap();
-        assert!(raw.entry(dn).await.is_some(), "{url}");
-        assert!(Raw::bind_tls(&url, stranger.ca_file(), dn, password).await.is_err(), "{url} with a foreign authority");
-    }
 }
 
 #[tokio::test]
@@ -49,24 +36,8 @@ async fn the_service_account_writes_but_reads_no_more_than_500_entries_at_a_time
 }
 
 #[tokio::test]
-async fn a_restart_keeps_the_data_and_the_ports() {
-    let mut slapd = Slapd::own();
-    let base = slapd.suffix("kept").await;
-    let (port, before) = (slapd.port(), slapd.raw().await.entry_full(&base).await);
-
-    slapd.stop();
-    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
-    slapd.start();
-    assert_eq!((slapd.port(), slapd.raw().await.entry_full(&base).await), (port, before.clone()));
-
-    slapd.kill();
-    slapd.start();
-    assert_eq!(slapd.raw().await.entry_full(&base).await, before);
-}
-
-#[tokio::test]
 async fn the_overlays_keep_memberships_uniqueness_and_passwords() {
-    let slapd = Slapd::with(Options { unique: true, refint_nothing: true, fsync: true });
+    let slapd = Slapd::with(Options { unique: true, refint_nothing: true, fsync: true, ..Options::default() });
     let (raw, people) = (slapd.raw().await, format!("ou=people,{SUFFIX}"));
     let (ann, group) = (format!("uid=ann,{people}"), format!("cn=all,ou=groups,{SUFFIX}"));
     let person =
@@ -101,45 +72,6 @@ async fn a_paused_server_is_silent_and_goes_on_where_it_was() {
 
     assert!(asked.is_err(), "a paused server answered");
     assert!(raw.entry(&base).await.is_some());
-}
-
-#[test]
-fn a_server_that_is_dropped_is_gone_with_its_files() {
-    let slapd = Slapd::own();
-    let (pid, files) = (slapd.pid(), slapd.ca_file().parent().unwrap().parent().unwrap().to_owned());
-    assert!(process_exists(pid) && files.is_dir());
-    drop(slapd);
-    assert!(!process_exists(pid) && !files.exists());
-}
-
-/// Not a test: the process that the next test kills. It starts a server, says which, and never ends.
-#[test]
-#[ignore = "the victim of the watchdog's test"]
-fn victim_of_the_watchdog() {
-    let slapd = Slapd::own();
-    let files = slapd.ca_file().parent().unwrap().parent().unwrap();
-    println!("\nvictim {} {}", slapd.pid(), files.display());
-    std::thread::sleep(Duration::from_mins(10));
-}
-
-#[test]
-fn a_killed_test_process_leaves_neither_a_server_nor_its_files() {
-    use std::io::{BufRead, BufReader};
-    let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "harness_slapd::victim_of_the_watchdog"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(victim.stdout.take().unwrap()).lines();
-    let line = lines.map(Result::unwrap).find(|line| line.starts_with("victim ")).expect("the victim's server");
-    let mut words = line.split(' ').skip(1);
-    let (pid, files) = (words.next().unwrap().parse().unwrap(), Path::new(words.next().unwrap()).to_owned());
-    assert!(process_exists(pid) && files.is_dir());
-
-    victim.kill().unwrap();
-    victim.wait().unwrap();
-    wait_until("slapd survived its harness", Duration::from_secs(10), || (!process_exists(pid)).then_some(()));
-    wait_until("slapd's files were left behind", Duration::from_secs(10), || (!files.exists()).then_some(()));
 }
 
 #[tokio::test]

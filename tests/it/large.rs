@@ -36,7 +36,7 @@ async fn fill(world: &World, members: usize) {
 #[ignore = "takes minutes; make soak runs it"]
 async fn a_group_of_a_hundred_thousand_members_is_read_whole_and_changed_without_reading_it() {
     let slapd = Slapd::with(Options::default());
-    let world = World::on(&slapd, SUFFIX.to_owned(), |config| config).await;
+    let world = World::before(&slapd, SUFFIX.to_owned(), |config| config).await;
     fill(&world, MEMBERS).await;
     let found = world.scim.get("/Groups?excludedAttributes=members&filter=displayName+eq+%22Large%22").await;
     let id = found.resources()[0]["id"].as_str().unwrap().to_owned();

@@ -260,7 +260,7 @@ async fn what_a_reload_can_not_change_is_named() {
     config.server("listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]").write(daemon.folder());
     daemon.reload();
     let line = daemon.wait_for_log(
-        "a change of listen, workers or [log], or of TLS being on or off, needs a restart to take effect",
+        "a change of listen, workers, [store] or [log], or of TLS being on or off, needs a restart to take effect",
     );
     assert_eq!(line["level"], "WARN");
     daemon.scim(BASIC).get("/Users").await.expect(200);
@@ -286,7 +286,7 @@ async fn requests_under_way_during_a_reload_are_answered() {
 #[tokio::test]
 async fn a_stop_lets_the_request_under_way_finish_and_takes_no_new_one() {
     let proxy = Proxy::before(Slapd::shared().port());
-    let World { mut daemon, scim, raw, base } =
+    let World { mut daemon, scim, raw, base, .. } =
         World::with("stop", |config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true")).await;
     scim.get("/Users").await.expect(200);
     proxy.stall();

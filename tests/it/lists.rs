@@ -1,7 +1,17 @@
 //! Filters, order and pages, on a directory that limits the size of plain searches to 500.
 
+use crate::harness::Kind;
 use crate::world::{ENTERPRISE, USER, World};
 use serde_json::{Value, json};
+
+on_every_directory! {
+    every_operator_and_every_form_of_filter_finds_exactly_its_users,
+    a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_with_the_reason,
+    pages_are_complete_disjoint_and_ordered_beyond_the_size_limit_of_the_server,
+    the_edges_of_paging_are_as_the_rfc_has_them,
+    a_search_request_asks_what_a_query_asks,
+    attributes_and_excluded_attributes_cut_every_answer,
+}
 
 /// Five people who differ in everything that the filters below ask for.
 fn people() -> Vec<Value> {
@@ -28,8 +38,8 @@ fn people() -> Vec<Value> {
     ]
 }
 
-async fn five(name: &str) -> World {
-    let world = World::new(name).await;
+async fn five(kind: Kind, name: &str) -> World {
+    let world = World::on(kind, name).await;
     for user in people() {
         world.scim.post("/Users", &user).await.expect(201);
     }
@@ -47,9 +57,8 @@ async fn matching(world: &World, filter: &str) -> Vec<String> {
     names
 }
 
-#[tokio::test]
-async fn every_operator_and_every_form_of_filter_finds_exactly_its_users() {
-    let world = five("filters").await;
+async fn every_operator_and_every_form_of_filter_finds_exactly_its_users(kind: Kind) {
+    let world = five(kind, "filters").await;
     let cases: &[(&str, &[&str])] = &[
         (r#"userName eq "ada""#, &["ada"]),
         (r#"userName eq "ADA""#, &["ada"]),
@@ -99,9 +108,8 @@ async fn every_operator_and_every_form_of_filter_finds_exactly_its_users() {
     }
 }
 
-#[tokio::test]
-async fn a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_with_the_reason() {
-    let world = World::new("filters-bad").await;
+async fn a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_with_the_reason(kind: Kind) {
+    let world = World::on(kind, "filters-bad").await;
     let cases = [
         "",
         "userName",
@@ -130,17 +138,11 @@ async fn a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_
     }
 }
 
-#[tokio::test]
-async fn pages_are_complete_disjoint_and_ordered_beyond_the_size_limit_of_the_server() {
-    let world = World::new("pages").await;
+async fn pages_are_complete_disjoint_and_ordered_beyond_the_size_limit_of_the_server(kind: Kind) {
+    let world = World::on(kind, "pages").await;
     for number in 0..620 {
-        let uid = format!("user{number:04}");
         let sn = format!("Name {:04}", 9999 - number);
-        let dn = format!("uid={uid},{}", world.people());
-        world
-            .raw
-            .add(&dn, &[("objectClass", &["inetOrgPerson"]), ("uid", &[&uid]), ("cn", &["x"]), ("sn", &[&sn])])
-            .await;
+        world.add_user(&format!("user{number:04}"), &[("sn", &[&sn])]).await;
     }
     let mut seen = std::collections::BTreeSet::new();
     for start in (1..=620).step_by(100) {
@@ -169,9 +171,8 @@ async fn pages_are_complete_disjoint_and_ordered_beyond_the_size_limit_of_the_se
     assert_eq!(world.scim.search("/Users", r#"name.familyName sw "Name""#).await.total(), 620);
 }
 
-#[tokio::test]
-async fn the_edges_of_paging_are_as_the_rfc_has_them() {
-    let world = five("page-edges").await;
+async fn the_edges_of_paging_are_as_the_rfc_has_them(kind: Kind) {
+    let world = five(kind, "page-edges").await;
     for (query, total, shown, start) in [
         ("", 5, 5, 1),
         ("?count=0", 5, 0, 1),
@@ -196,9 +197,8 @@ async fn the_edges_of_paging_are_as_the_rfc_has_them() {
     }
 }
 
-#[tokio::test]
-async fn a_search_request_asks_what_a_query_asks() {
-    let world = five("dot-search").await;
+async fn a_search_request_asks_what_a_query_asks(kind: Kind) {
+    let world = five(kind, "dot-search").await;
     let body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
         "filter": r#"userName sw "a""#, "attributes": ["userName"], "sortBy": "userName", "sortOrder": "descending",
@@ -211,9 +211,8 @@ async fn a_search_request_asks_what_a_query_asks() {
     world.scim.post("/Users/.search", &json!({"schemas": ["wrong"]})).await.expect(200);
 }
 
-#[tokio::test]
-async fn attributes_and_excluded_attributes_cut_every_answer() {
-    let world = five("projection").await;
+async fn attributes_and_excluded_attributes_cut_every_answer(kind: Kind) {
+    let world = five(kind, "projection").await;
     let id =
         world.scim.search("/Users", r#"userName eq "ada""#).await.resources()[0]["id"].as_str().unwrap().to_owned();
     let get = async |query: &str| {

@@ -6,6 +6,32 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+/// Makes a test for each kind of directory server of a function that takes the kind: `NAME::openldap`,
+/// `NAME::active_directory` and `NAME::ds389`.
+macro_rules! on_every_directory {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::harness::Kind;
+
+            #[tokio::test]
+            async fn openldap() {
+                super::$name(Kind::OpenLdap).await;
+            }
+
+            #[tokio::test]
+            async fn active_directory() {
+                super::$name(Kind::ActiveDirectory).await;
+            }
+
+            #[tokio::test]
+            async fn ds389() {
+                super::$name(Kind::Ds389).await;
+            }
+        }
+    )+};
+}
+
+mod active_directory;
 mod bulk;
 mod cases;
 mod clients;
@@ -19,6 +45,7 @@ mod failures;
 mod group_names;
 mod group_push;
 mod groups;
+mod harness_servers;
 mod harness_slapd;
 mod hostile;
 mod large;
@@ -29,10 +56,13 @@ mod nested;
 mod numbers;
 mod okta_lifecycle;
 mod okta_spec;
+mod outage;
+mod passwords;
 mod policies;
 mod running;
 mod search_all;
 mod systemd;
 mod telemetry;
+mod tokens;
 mod wire;
 mod world;

@@ -148,7 +148,7 @@ async fn a_create_does_not_read_the_whole_directory() {
 /// Two bridges that know nothing of each other make groups at the same time.
 async fn two_bridges(slapd: &Slapd, name: &str) {
     let base = slapd.suffix(name).await;
-    let config = Config::for_slapd(slapd, &base).mapping_text(&table(RANGE));
+    let config = Config::for_server(slapd, &base).mapping_text(&table(RANGE));
     let bridges = [Daemon::start(BINARY, &config), Daemon::start(BINARY, &config)];
     let clients = bridges.each_ref().map(|bridge| bridge.scim(BASIC));
     let create = async |at: usize| {
@@ -177,7 +177,7 @@ async fn a_server_that_refuses_a_number_twice_is_asked_for_the_next_one() {
 async fn explain_tells_the_number_and_does_not_take_it() {
     let slapd = Slapd::shared();
     let base = slapd.suffix("numbers-explain").await;
-    let config = Config::for_slapd(slapd, &base).mapping_text(&table(RANGE));
+    let config = Config::for_server(slapd, &base).mapping_text(&table(RANGE));
     for _ in 0..2 {
         let ran = run_with(&config, &["explain", "-", "--kind", "group"], &[], r#"{"displayName": "g"}"#);
         assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
@@ -188,7 +188,9 @@ async fn explain_tells_the_number_and_does_not_take_it() {
 
 /// A bridge whose next add the network holds back, as long as it takes to do something else in between.
 async fn held_back(proxy: &Proxy, name: &str) -> World {
-    let plain = |config: Config| config.urls(&[&proxy.url()]).directory("allow_plaintext = true");
+    let plain = |config: Config| {
+        config.urls(&[&proxy.url()]).directory("allow_plaintext = true\nwhen_unreachable = \"refuse\"")
+    };
     World::with(name, |config| plain(config).mapping_text(&table(RANGE))).await
 }
 

@@ -1,13 +1,25 @@
 //! A user's life as Okta's two flavours of provisioning tell it: custom apps (AIW) read and PUT, catalogue apps (OIN)
 //! PATCH. After each step the LDAP entry is read without the bridge and compared attribute by attribute.
 
-use crate::harness::{Attributes, Credential, Raw, Slapd};
-use crate::world::{ENTERPRISE, USER, World, changes, okta_user, patch};
+use crate::harness::{Attributes, Credential, Kind};
+use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
 use serde_json::{Value, json};
 
+on_every_directory! {
+    a_new_user_becomes_an_entry_with_what_was_sent_and_nothing_else,
+    a_new_user_is_answered_with_the_whole_resource,
+    aiw_changes_a_profile_and_the_entry_changes_in_the_same_places_only,
+    a_put_that_changes_nothing_writes_nothing,
+    values_that_the_mapping_does_not_name_are_never_touched,
+    aiw_deactivates_and_reactivates_by_put_and_the_account_is_locked_meanwhile,
+    oin_deactivates_changes_and_reactivates_by_patch,
+    a_new_user_name_renames_the_entry_and_the_id_and_the_memberships_stay,
+    a_user_name_that_is_taken_is_refused_and_nothing_changes,
+    the_crud_suite_passes_in_both_flavours,
+    the_log_tells_everything_but_secrets_even_at_its_most_talkative,
+}
+
 const ANN: &str = "ann.lee@example.com";
-const LOCKED: &str = "pwdAccountLockedTime: [] -> [000001010000Z]";
-const UNLOCKED: &str = "pwdAccountLockedTime: [000001010000Z] -> []";
 
 /// Ann with everything that an ordinary profile has, as Okta sends it.
 fn ann() -> Value {
@@ -19,14 +31,46 @@ fn ann() -> Value {
     user
 }
 
-fn entry(attributes: &[(&str, &[&str])]) -> Attributes {
+/// What stands in the directory for her and follows from what was sent.
+fn expected(kind: Kind) -> Attributes {
+    let facts = kind.facts();
+    let mut entry: Vec<(&str, &[&str])> = vec![
+        ("objectClass", facts.person),
+        (facts.user_name, &[ANN]),
+        ("employeeNumber", &["00ujl29u0le5T6Aj10h7"]),
+        ("givenName", &["Ann"]),
+        ("sn", &["Lee"]),
+        ("cn", if facts.cn_from_name { &["Ann Lee"] } else { &[ANN] }),
+        ("displayName", &["Ann Lee"]),
+        ("mail", &[ANN]),
+        ("mobile", &["+1 555 0100"]),
+        ("title", &["Researcher"]),
+        (facts.department, &["Research"]),
+    ];
+    if kind == Kind::ActiveDirectory {
+        entry.extend([("sAMAccountName", &["ann.lee"] as &[&str]), (facts.lock, facts.unlocked)]);
+    }
     let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
-    attributes.iter().map(|(name, values)| ((*name).to_owned(), owned(values))).collect()
+    entry.into_iter().map(|(name, values)| (name.to_owned(), owned(values))).collect()
 }
 
 impl World {
-    fn dn(&self, uid: &str) -> String {
-        format!("uid={uid},{}", self.people())
+    /// The change that locks an account.
+    fn lock(&self) -> String {
+        format!("{}: [{}] -> [{}]", self.facts().lock, self.facts().unlocked.concat(), self.facts().locked)
+    }
+
+    /// The change that unlocks it.
+    fn unlock(&self) -> String {
+        format!("{}: [{}] -> [{}]", self.facts().lock, self.facts().locked, self.facts().unlocked.concat())
+    }
+
+    /// These changes, and that of the cn where it follows the names; sorted.
+    fn with_cn(&self, before: &str, after: &str, others: &[&str]) -> Vec<String> {
+        let cn = self.facts().cn_from_name.then(|| format!("cn: [{before}] -> [{after}]"));
+        let mut all: Vec<String> = cn.into_iter().chain(others.iter().map(|change| (*change).to_owned())).collect();
+        all.sort();
+        all
     }
 
     /// Looks the user up, as Okta does before everything else, and creates her; returns her id.
@@ -50,7 +94,7 @@ impl World {
         let answer = self.scim.put(&format!("/Users/{id}"), &profile).await;
         assert_eq!(answer.expect(200), self.scim.get(&format!("/Users/{id}")).await.expect(200));
         assert_eq!(answer.id(), id);
-        changes(&before, &self.user(answer.body["userName"].as_str().unwrap()).await)
+        self.changes(&before, &self.user(answer.body["userName"].as_str().unwrap()).await)
     }
 
     /// OIN's update: a PATCH without a path. Returns what it changed in the directory.
@@ -59,35 +103,22 @@ impl World {
         let answer =
             self.scim.patch(&format!("/Users/{id}"), &patch(&json!([{"op": "replace", "value": value}]))).await;
         assert_eq!(answer.expect(200), self.scim.get(&format!("/Users/{id}")).await.expect(200));
-        changes(&before, &self.user(answer.body["userName"].as_str().unwrap()).await)
+        self.changes(&before, &self.user(answer.body["userName"].as_str().unwrap()).await)
     }
 }
 
-#[tokio::test]
-async fn a_new_user_becomes_an_entry_with_what_was_sent_and_nothing_else() {
-    let world = World::new("life-create").await;
+async fn a_new_user_becomes_an_entry_with_what_was_sent_and_nothing_else(kind: Kind) {
+    let world = World::on(kind, "life-create").await;
     let id = world.assign(&ann()).await;
 
-    let expected = entry(&[
-        ("objectClass", &["inetOrgPerson", "organizationalPerson", "person", "top"]),
-        ("uid", &[ANN]),
-        ("employeeNumber", &["00ujl29u0le5T6Aj10h7"]),
-        ("givenName", &["Ann"]),
-        ("sn", &["Lee"]),
-        ("cn", &["Ann Lee"]),
-        ("displayName", &["Ann Lee"]),
-        ("mail", &[ANN]),
-        ("mobile", &["+1 555 0100"]),
-        ("title", &["Researcher"]),
-        ("departmentNumber", &["Research"]),
-    ]);
-    assert_eq!(world.raw.entry(&world.dn(ANN)).await.unwrap(), expected);
-    assert_eq!(world.user(ANN).await["entryUUID"], [id.as_str()]);
+    let mut entry = world.raw.entry(&world.dn(ANN)).await.unwrap();
+    entry.retain(|name, _| !kind.facts().supplied.contains(&name.as_str()));
+    assert_eq!(entry, expected(kind));
+    assert_eq!(kind.scim_id(&world.user(ANN).await), id);
 }
 
-#[tokio::test]
-async fn a_new_user_is_answered_with_the_whole_resource() {
-    let world = World::new("life-answer").await;
+async fn a_new_user_is_answered_with_the_whole_resource(kind: Kind) {
+    let world = World::on(kind, "life-answer").await;
     let created = world.scim.post("/Users", &ann()).await;
     let user = created.expect(201);
     let sent = ann();
@@ -107,20 +138,16 @@ async fn a_new_user_is_answered_with_the_whole_resource() {
     assert!(location.ends_with(&format!("/scim/v2/Users/{}", created.id())), "{location}");
 }
 
-#[tokio::test]
-async fn aiw_changes_a_profile_and_the_entry_changes_in_the_same_places_only() {
-    let world = World::new("life-aiw-profile").await;
+async fn aiw_changes_a_profile_and_the_entry_changes_in_the_same_places_only(kind: Kind) {
+    let world = World::on(kind, "life-aiw-profile").await;
     let id = world.assign(&ann()).await;
 
     let changed = world.update(&id, |user| {
         user["title"] = json!("Head of Research");
         user["name"]["givenName"] = json!("Ann Marie");
     });
-    let expected = [
-        "cn: [Ann Lee] -> [Ann Marie Lee]",
-        "givenName: [Ann] -> [Ann Marie]",
-        "title: [Researcher] -> [Head of Research]",
-    ];
+    let others = ["givenName: [Ann] -> [Ann Marie]", "title: [Researcher] -> [Head of Research]"];
+    let expected = world.with_cn("Ann Lee", "Ann Marie Lee", &others);
     assert_eq!(changed.await, expected);
 
     for empty in [json!(""), Value::Null] {
@@ -134,91 +161,86 @@ async fn aiw_changes_a_profile_and_the_entry_changes_in_the_same_places_only() {
     assert_eq!(left_out.await, ["title: [Head of Research] -> []"]);
 }
 
-#[tokio::test]
-async fn a_put_that_changes_nothing_writes_nothing() {
-    let world = World::new("life-aiw-nothing").await;
+async fn a_put_that_changes_nothing_writes_nothing(kind: Kind) {
+    let world = World::on(kind, "life-aiw-nothing").await;
     let id = world.assign(&ann()).await;
     let before = world.user(ANN).await;
     assert_eq!(world.update(&id, |_| ()).await, [""; 0]);
     assert_eq!(world.user(ANN).await, before, "the entry was written to");
 }
 
-#[tokio::test]
-async fn values_that_the_mapping_does_not_name_are_never_touched() {
-    let world = World::new("life-unmapped").await;
+async fn values_that_the_mapping_does_not_name_are_never_touched(kind: Kind) {
+    let world = World::on(kind, "life-unmapped").await;
     let id = world.assign(&ann()).await;
     world.raw.replace(&world.dn(ANN), "roomNumber", &["4.17"]).await;
-    world.raw.replace(&world.dn(ANN), "userPassword", &["Her-Own-Secret"]).await;
+    world.set_password(ANN, "Her-Own-Secret-1").await;
 
     let changed = world.update(&id, |user| user["title"] = json!("Head of Research")).await;
     assert_eq!(changed, ["title: [Researcher] -> [Head of Research]"]);
-    assert_eq!(Raw::try_bind(&Slapd::shared().url(), &world.dn(ANN), "Her-Own-Secret").await, Ok(()));
+    assert_eq!(world.user(ANN).await["roomNumber"], ["4.17"]);
+    assert_eq!(world.try_login(ANN, "Her-Own-Secret-1").await, Ok(()));
 }
 
-#[tokio::test]
-async fn aiw_deactivates_and_reactivates_by_put_and_the_account_is_locked_meanwhile() {
-    let world = World::new("life-aiw-active").await;
+async fn aiw_deactivates_and_reactivates_by_put_and_the_account_is_locked_meanwhile(kind: Kind) {
+    let world = World::on(kind, "life-aiw-active").await;
     let id = world.assign(&ann()).await;
-    world.raw.replace(&world.dn(ANN), "userPassword", &["Her-Own-Secret"]).await;
-    let may_log_in = async || Raw::try_bind(&Slapd::shared().url(), &world.dn(ANN), "Her-Own-Secret").await.is_ok();
+    world.set_password(ANN, "Her-Own-Secret-1").await;
+    let may_log_in = async || world.try_login(ANN, "Her-Own-Secret-1").await.is_ok();
     assert!(may_log_in().await);
 
-    assert_eq!(world.update(&id, |user| user["active"] = json!(false)).await, [LOCKED]);
+    assert_eq!(world.update(&id, |user| user["active"] = json!(false)).await, [world.lock()]);
     assert!(!may_log_in().await);
     let found = world.scim.search("/Users", &format!("userName eq \"{ANN}\"")).await;
     assert_eq!((found.total(), &found.resources()[0]["active"]), (1, &json!(false)));
     assert_eq!(found.resources()[0]["id"], id.as_str());
 
-    assert_eq!(world.update(&id, |user| user["active"] = json!(true)).await, [UNLOCKED]);
+    assert_eq!(world.update(&id, |user| user["active"] = json!(true)).await, [world.unlock()]);
     assert!(may_log_in().await);
 }
 
-#[tokio::test]
-async fn oin_deactivates_changes_and_reactivates_by_patch() {
-    let world = World::new("life-oin").await;
+async fn oin_deactivates_changes_and_reactivates_by_patch(kind: Kind) {
+    let world = World::on(kind, "life-oin").await;
     let id = world.assign(&ann()).await;
 
-    assert_eq!(world.patched(&id, ANN, json!({"active": false})).await, [LOCKED]);
+    assert_eq!(world.patched(&id, ANN, json!({"active": false})).await, [world.lock()]);
     assert_eq!(world.patched(&id, ANN, json!({"active": false})).await, [""; 0]);
     assert_eq!(world.scim.get(&format!("/Users/{id}")).await.expect(200)["active"], false);
     let found = world.scim.search("/Users", &format!("userName eq \"{ANN}\"")).await;
     assert_eq!(found.resources()[0]["active"], false);
-    assert_eq!(world.patched(&id, ANN, json!({"active": true})).await, [UNLOCKED]);
+    assert_eq!(world.patched(&id, ANN, json!({"active": true})).await, [world.unlock()]);
 
     let profile = json!({"title": "Head of Research", "name": {"familyName": "Miller"}});
-    let expected =
-        ["cn: [Ann Lee] -> [Ann Miller]", "sn: [Lee] -> [Miller]", "title: [Researcher] -> [Head of Research]"];
+    let others = ["sn: [Lee] -> [Miller]", "title: [Researcher] -> [Head of Research]"];
+    let expected = world.with_cn("Ann Lee", "Ann Miller", &others);
     assert_eq!(world.patched(&id, ANN, profile).await, expected, "givenName must stay");
     assert_eq!(world.patched(&id, ANN, json!({"password": "2nz061or"})).await, [""; 0]);
 }
 
-#[tokio::test]
-async fn a_new_user_name_renames_the_entry_and_the_id_and_the_memberships_stay() {
-    let world = World::new("life-rename").await;
+async fn a_new_user_name_renames_the_entry_and_the_id_and_the_memberships_stay(kind: Kind) {
+    let world = World::on(kind, "life-rename").await;
     let id = world.assign(&ann()).await;
-    let group = format!("cn=research,ou=groups,{}", world.base);
-    world.raw.add(&group, &[("objectClass", &["groupOfNames"]), ("member", &[&world.dn(ANN)])]).await;
+    let group = world.group_dn("research");
+    let class = kind.facts().group_class;
+    world.raw.add(&group, &[("objectClass", &["top", class]), ("member", &[&world.dn(ANN)])]).await;
 
     let changed = world.update(&id, |user| {
         user["userName"] = json!("ann.miller@example.com");
         user["name"]["familyName"] = json!("Miller");
     });
     let dn = world.dn("ann.miller@example.com");
-    let expected = [
-        "cn: [Ann Lee] -> [Ann Miller]".to_owned(),
-        format!("entryDN: [{}] -> [{dn}]", world.dn(ANN)),
-        "sn: [Lee] -> [Miller]".to_owned(),
-        format!("uid: [{ANN}] -> [ann.miller@example.com]"),
-    ];
+    let renamed = format!("{}: [{ANN}] -> [ann.miller@example.com]", kind.facts().user_name);
+    let mut expected = world.with_cn("Ann Lee", "Ann Miller", &["sn: [Lee] -> [Miller]", &renamed]);
+    if !kind.facts().cn_from_name {
+        expected.insert(0, format!("cn: [{ANN}] -> [ann.miller@example.com]"));
+    }
     assert_eq!(changed.await, expected);
     assert_eq!(world.raw.entry(&world.dn(ANN)).await, None);
     world.raw.wait_for(&group, |group| group["member"] == [dn.as_str()]).await;
     assert_eq!(world.scim.search("/Users", &format!("userName eq \"{ANN}\"")).await.total(), 0);
 }
 
-#[tokio::test]
-async fn a_user_name_that_is_taken_is_refused_and_nothing_changes() {
-    let world = World::new("life-taken").await;
+async fn a_user_name_that_is_taken_is_refused_and_nothing_changes(kind: Kind) {
+    let world = World::on(kind, "life-taken").await;
     world.assign(&ann()).await;
     let other = world.assign(&okta_user("bob@example.com", "Bob", "Ray")).await;
     let before = world.user("bob@example.com").await;
@@ -230,9 +252,8 @@ async fn a_user_name_that_is_taken_is_refused_and_nothing_changes() {
     assert_eq!(world.user("bob@example.com").await, before);
 }
 
-#[tokio::test]
-async fn the_crud_suite_passes_in_both_flavours() {
-    let world = World::new("life-crud").await;
+async fn the_crud_suite_passes_in_both_flavours(kind: Kind) {
+    let world = World::on(kind, "life-crud").await;
     let id = world.assign(&ann()).await;
     assert_eq!(world.scim.search("/Users", &format!("userName eq \"{ANN}\"")).await.total(), 1);
     let path = format!("/Users/{id}");
@@ -260,9 +281,8 @@ async fn every_form_of_credential_opens_the_same_door() {
     }
 }
 
-#[tokio::test]
-async fn the_log_tells_everything_but_secrets_even_at_its_most_talkative() {
-    let world = World::with("life-secrets", |config| config.log("trace")).await;
+async fn the_log_tells_everything_but_secrets_even_at_its_most_talkative(kind: Kind) {
+    let world = World::on_with(kind, "life-secrets", |config| config.log("trace")).await;
     let id = world.assign(&ann()).await;
     world.update(&id, |user| user["password"] = json!("2nz061or")).await;
     world.patched(&id, ANN, json!({"password": "3oz172ps"})).await;

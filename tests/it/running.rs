@@ -1,10 +1,12 @@
 //! The command line: `check` against a real directory, mistakes in files and in the environment, exit codes.
 
-use crate::harness::{Authority, Config, Daemon, SUFFIX, Slapd, ports_free, quoted, shipped};
+use crate::harness::{Authority, Config, Daemon, Kind, Lease, SUFFIX, Slapd, ports_free, quoted, shipped};
 use crate::world::{BINARY, Ran, run, run_with};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
+
+on_every_directory!(check_is_content_with_the_shipped_table_and_changes_nothing);
 
 /// The configuration for a fresh part of the shared directory.
 async fn config(name: &str) -> Config {
@@ -37,16 +39,15 @@ fn finding<'a>(ran: &'a Ran, message: &str) -> (&'a str, &'a str) {
     (line, lines.next().unwrap_or_default().trim())
 }
 
-#[tokio::test]
-async fn check_is_content_with_the_shipped_table_and_changes_nothing() {
-    let slapd = Slapd::shared();
-    let base = slapd.suffix("check-clean").await;
-    let before = slapd.raw().await.find(&base, "(objectClass=*)").await;
-    let ran = run(&Config::for_slapd(slapd, &base), &["check"]);
+async fn check_is_content_with_the_shipped_table_and_changes_nothing(kind: Kind) {
+    let server = Lease::of(kind).await;
+    let base = server.suffix("check-clean").await;
+    let before = server.raw().await.find(&base, "(objectClass=*)").await;
+    let ran = run(&Config::for_server(&server, &base), &["check"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
     assert_eq!(ran.out, "checked: 1 tenants, 1 directories; found: 0 errors, 0 warnings\n");
     assert_eq!(ran.err, "");
-    assert_eq!(slapd.raw().await.find(&base, "(objectClass=*)").await, before);
+    assert_eq!(server.raw().await.find(&base, "(objectClass=*)").await, before);
 }
 
 #[tokio::test]

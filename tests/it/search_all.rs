@@ -1,11 +1,19 @@
 //! A search at the tenant's root, over users and groups together (RFC 7644 section 3.4.3).
 
+use crate::harness::Kind;
 use crate::world::{World, okta_user};
 use serde_json::{Value, json};
 
+on_every_directory! {
+    a_filter_finds_users_and_groups_by_what_each_of_them_has,
+    pages_go_over_both_kinds_in_an_order_that_stays_the_same,
+    attributes_are_cut_for_each_kind_as_its_schema_says,
+    where_groups_are_not_served_it_is_a_search_of_users,
+}
+
 /// Three users and two groups.
-async fn world(name: &str) -> World {
-    let world = World::new(name).await;
+async fn world(kind: Kind, name: &str) -> World {
+    let world = World::on(kind, name).await;
     let mut ids = Vec::new();
     for user in ["ada", "bob", "cyd"] {
         ids.push(world.scim.post("/Users", &okta_user(user, user, "Person")).await.id());
@@ -29,9 +37,8 @@ async fn found(world: &World, filter: &str) -> Vec<String> {
     names
 }
 
-#[tokio::test]
-async fn a_filter_finds_users_and_groups_by_what_each_of_them_has() {
-    let world = world("root-filters").await;
+async fn a_filter_finds_users_and_groups_by_what_each_of_them_has(kind: Kind) {
+    let world = world(kind, "root-filters").await;
     let ada =
         world.scim.search("/Users", "userName eq \"ada\"").await.resources()[0]["id"].as_str().unwrap().to_owned();
     let member = format!("members.value eq \"{ada}\"");
@@ -68,9 +75,8 @@ async fn a_filter_finds_users_and_groups_by_what_each_of_them_has() {
     }
 }
 
-#[tokio::test]
-async fn pages_go_over_both_kinds_in_an_order_that_stays_the_same() {
-    let world = world("root-pages").await;
+async fn pages_go_over_both_kinds_in_an_order_that_stays_the_same(kind: Kind) {
+    let world = world(kind, "root-pages").await;
     let whole = world.scim.post("/.search", &json!({})).await;
     assert_eq!(whole.total(), 5);
     let kinds: Vec<&Value> = whole.resources().iter().map(|it| &it["meta"]["resourceType"]).collect();
@@ -99,9 +105,8 @@ async fn pages_go_over_both_kinds_in_an_order_that_stays_the_same() {
     assert!(last.body.get("nextCursor").is_none());
 }
 
-#[tokio::test]
-async fn attributes_are_cut_for_each_kind_as_its_schema_says() {
-    let world = world("root-attributes").await;
+async fn attributes_are_cut_for_each_kind_as_its_schema_says(kind: Kind) {
+    let world = world(kind, "root-attributes").await;
     let answer = world.scim.post("/.search", &json!({"attributes": ["userName", "members"], "count": 100})).await;
     for resource in answer.resources() {
         let mut keys: Vec<&str> = resource.as_object().unwrap().keys().map(String::as_str).collect();
@@ -116,9 +121,8 @@ async fn attributes_are_cut_for_each_kind_as_its_schema_says() {
     world.scim.get("/.search").await.expect_error(405, "");
 }
 
-#[tokio::test]
-async fn where_groups_are_not_served_it_is_a_search_of_users() {
-    let world = World::with("root-users", |config| config.tenant("groups = false")).await;
+async fn where_groups_are_not_served_it_is_a_search_of_users(kind: Kind) {
+    let world = World::on_with(kind, "root-users", |config| config.tenant("groups = false")).await;
     world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.expect(201);
     assert_eq!(found(&world, "userName eq \"ada\"").await, ["ada"]);
     world.scim.post("/.search", &json!({"filter": "members pr"})).await.expect_error(400, "invalidFilter");

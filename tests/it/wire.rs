@@ -1,15 +1,19 @@
 //! Paths, queries, methods and media types as clients really send them.
 
-use crate::harness::Answer;
+use crate::harness::{Answer, Kind};
 use crate::world::{World, okta_user};
 use reqwest::Method;
 use serde_json::json;
 
+on_every_directory! {
+    slashes_too_many_and_names_in_any_case_lead_to_the_same_place,
+    bodies_are_read_as_json_whatever_their_type_is_called_and_refused_if_it_is_another,
+}
+
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
-#[tokio::test]
-async fn slashes_too_many_and_names_in_any_case_lead_to_the_same_place() {
-    let world = World::new("wire-paths").await;
+async fn slashes_too_many_and_names_in_any_case_lead_to_the_same_place(kind: Kind) {
+    let world = World::on(kind, "wire-paths").await;
     let id = world.scim.post("/users/", &okta_user("ada", "Ada", "Lovelace")).await.id();
     let lower = CORE.to_lowercase();
     for path in [
@@ -118,9 +122,8 @@ async fn the_media_type_of_the_answer_is_the_one_that_the_client_takes() {
     }
 }
 
-#[tokio::test]
-async fn bodies_are_read_as_json_whatever_their_type_is_called_and_refused_if_it_is_another() {
-    let world = World::new("wire-types").await;
+async fn bodies_are_read_as_json_whatever_their_type_is_called_and_refused_if_it_is_another(kind: Kind) {
+    let world = World::on(kind, "wire-types").await;
     let read = [
         "application/scim+json",
         "application/json",

@@ -1,7 +1,8 @@
 //! What most tests start from: a directory, a bridge before it, and a client of each.
 
-use crate::harness::{Attributes, BASIC, Config, Daemon, Raw, Scim, Slapd};
+use crate::harness::{Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Raw, Refusal, Scim, Server};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The program under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_scim2ldap");
@@ -13,54 +14,167 @@ pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:
 /// The schema of a PATCH request.
 pub const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// A bridge with a part of the shared directory to itself.
+/// A bridge with a part of a directory to itself.
 pub struct World {
     pub daemon: Daemon,
     pub scim: Scim,
     pub raw: Raw,
     /// Where this world's entries are, `ou=NAME,dc=example,dc=test`.
     pub base: String,
+    pub kind: Kind,
+    // Behind the daemon: the next test gets the server when this one's bridge is gone.
+    lease: Option<Lease>,
 }
 
 impl World {
-    /// The shipped mapping on a fresh part of the shared directory, named after the test.
+    /// The shipped mapping on a fresh part of the shared `OpenLDAP`, named after the test.
     pub async fn new(name: &str) -> Self {
-        Self::with(name, |config| config).await
+        Self::on(Kind::OpenLdap, name).await
     }
 
     /// The same with changes to the configuration.
     pub async fn with(name: &str, change: impl FnOnce(Config) -> Config) -> Self {
-        let slapd = Slapd::shared();
-        let base = slapd.suffix(name).await;
-        Self::on(slapd, base, change).await
+        Self::on_with(Kind::OpenLdap, name, change).await
     }
 
-    /// A bridge to another server.
-    pub async fn on(slapd: &Slapd, base: String, change: impl FnOnce(Config) -> Config) -> Self {
-        let daemon = Daemon::start(BINARY, &change(Config::for_slapd(slapd, &base)));
-        Self { scim: daemon.scim(BASIC), raw: slapd.raw().await, daemon, base }
+    /// The shipped mapping on a fresh part of a directory of this kind, named after the test.
+    pub async fn on(kind: Kind, name: &str) -> Self {
+        Self::on_with(kind, name, |config| config).await
     }
 
-    /// The user's entry, by its `uid`, with its operational attributes.
-    pub async fn user(&self, uid: &str) -> Attributes {
-        self.raw.find_one(&self.base, &format!("(uid={uid})")).await.1
+    /// The same with changes to the configuration.
+    pub async fn on_with(kind: Kind, name: &str, change: impl FnOnce(Config) -> Config) -> Self {
+        Self::leased(Lease::of(kind).await, name, change).await
+    }
+
+    /// The same on a server that the test knows already.
+    pub async fn leased(lease: Lease, name: &str, change: impl FnOnce(Config) -> Config) -> Self {
+        let base = lease.suffix(name).await;
+        let world = Self::before(&lease, base, change).await;
+        Self { lease: Some(lease), ..world }
+    }
+
+    /// A bridge before a server of the test's own.
+    pub async fn before(server: &Server, base: String, change: impl FnOnce(Config) -> Config) -> Self {
+        let daemon = Daemon::start(BINARY, &change(Config::for_server(server, &base)));
+        let (scim, raw, kind) = (daemon.scim(BASIC), server.raw().await, server.kind());
+        Self { scim, raw, daemon, base, kind, lease: None }
+    }
+
+    /// What is special about this kind of directory.
+    pub fn facts(&self) -> &'static Facts {
+        self.kind.facts()
+    }
+
+    /// The user's entry, by the userName, with its operational attributes.
+    pub async fn user(&self, name: &str) -> Attributes {
+        self.raw.find_one(&self.base, &format!("({}={name})", self.facts().user_name)).await.1
+    }
+
+    /// Whether there is an entry of a user with this userName.
+    pub async fn has_user(&self, name: &str) -> bool {
+        !self.raw.find(&self.base, &format!("({}={name})", self.facts().user_name)).await.is_empty()
+    }
+
+    /// The names of the members that the directory holds; "" stands for nobody.
+    pub async fn members(&self, group: &str) -> BTreeSet<String> {
+        let entry = self.raw.find_one(&self.groups(), &format!("(cn={group})")).await.1;
+        let name = |dn: &String| dn.split([',', '=']).nth(1).unwrap_or_default().to_owned();
+        entry.get("member").map(|list| list.iter().map(name).collect()).unwrap_or_default()
+    }
+
+    /// The members of a group that has none, as the directory holds them.
+    pub fn nobody(&self) -> BTreeSet<String> {
+        self.facts().empty_group.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// Whether the entry of this user says that the account is locked.
+    pub async fn locked(&self, name: &str) -> bool {
+        let (entry, facts) = (self.user(name).await, self.facts());
+        let value = entry.get(facts.lock).map_or(&[][..], Vec::as_slice);
+        assert!(value == [facts.locked] || value == facts.unlocked, "{}: {value:?}", facts.lock);
+        value == [facts.locked]
     }
 
     /// Where new users go.
     pub fn people(&self) -> String {
-        format!("ou=people,{}", self.base)
+        format!("{},{}", self.facts().people, self.base)
     }
+
+    /// Where new groups go.
+    pub fn groups(&self) -> String {
+        format!("{},{}", self.facts().groups, self.base)
+    }
+
+    /// The DN of the user with this userName, as the server spells it.
+    pub fn dn(&self, name: &str) -> String {
+        format!("{}={name},{}", self.facts().rdn, self.people())
+    }
+
+    /// The DN of the group with this displayName, as the server spells it.
+    pub fn group_dn(&self, name: &str) -> String {
+        format!("{}={name},{}", self.facts().group_rdn, self.groups())
+    }
+
+    /// A user that another hand than the bridge's makes.
+    pub async fn add_user(&self, name: &str, attributes: &[(&str, &[&str])]) {
+        self.add_user_at(&self.dn(name), name, attributes).await;
+    }
+
+    /// The same somewhere else.
+    pub async fn add_user_at(&self, dn: &str, name: &str, attributes: &[(&str, &[&str])]) {
+        let facts = self.facts();
+        let account: String = name.chars().take(20).collect();
+        let (name, account) = ([name], [account.as_str()]);
+        let given = |attribute: &str| attributes.iter().any(|(given, _)| *given == attribute);
+        let mut all: Vec<(&str, &[&str])> = vec![("objectClass", facts.person), (facts.user_name, &name)];
+        if self.kind == Kind::ActiveDirectory {
+            all.extend([("sAMAccountName", &account as &[&str]), (facts.lock, facts.unlocked)]);
+        } else {
+            all.extend(["cn", "sn"].into_iter().filter(|required| !given(required)).map(|it| (it, &["x"] as &[&str])));
+        }
+        // Active Directory's cn is the name in the DN.
+        let further = attributes.iter().filter(|(given, _)| *given != "cn" || facts.rdn != "CN");
+        all.extend(further.copied());
+        self.raw.add(dn, &all).await;
+    }
+
+    /// Has the directory itself give the user a password, as the helpdesk would.
+    pub async fn set_password(&self, name: &str, password: &str) {
+        let dn = self.dn(name);
+        if self.kind == Kind::ActiveDirectory {
+            self.raw.replace_bytes(&dn, "unicodePwd", &quoted_utf16(password)).await;
+        } else {
+            self.raw.replace(&dn, "userPassword", &[password]).await;
+        }
+    }
+
+    /// Whether the user may log in with this password.
+    pub async fn try_login(&self, name: &str, password: &str) -> Result<(), Refusal> {
+        self.lease.as_ref().expect("a leased server").try_bind(&self.dn(name), password).await
+    }
+
+    /// What differs between two states of an entry, without what follows from its DN.
+    pub fn changes(&self, before: &Attributes, after: &Attributes) -> Vec<String> {
+        let derived = |change: &String| self.facts().derived.iter().any(|name| change.starts_with(&format!("{name}:")));
+        changes(before, after).into_iter().filter(|change| !derived(change)).collect()
+    }
+}
+
+/// A password as Active Directory takes it (MS-ADTS 3.1.1.3.1.5).
+fn quoted_utf16(password: &str) -> Vec<u8> {
+    format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
 /// What differs between two states of an entry, for an assertion in one piece: `"title: [A] -> [B]"`, sorted. Clocks and
 /// change counters are left out.
 pub fn changes(before: &Attributes, after: &Attributes) -> Vec<String> {
-    const CLOCKS: [&str; 4] = ["entryCSN", "modifyTimestamp", "modifiersName", "pwdChangedTime"];
-    let names = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
+    let clock = |name: &str| Kind::ALL.iter().any(|kind| kind.facts().clocks.contains(&name));
+    let names = before.keys().chain(after.keys()).collect::<BTreeSet<_>>();
     let show = |values: Option<&Vec<String>>| format!("[{}]", values.map_or(String::new(), |values| values.join(", ")));
     names
         .into_iter()
-        .filter(|name| !CLOCKS.contains(&name.as_str()) && before.get(*name) != after.get(*name))
+        .filter(|name| !clock(name) && before.get(*name) != after.get(*name))
         .map(|name| format!("{name}: {} -> {}", show(before.get(name)), show(after.get(name))))
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use super::store;
 use crate::config::{Config, DirectoryConfig, Tenant};
 use crate::directory::{Bind, Directory, Dn, Entry, Fault, FaultKind, Filter, SchemaView, Scope, Search};
 use crate::mapping::check::{Finding, Severity, check};
@@ -42,6 +43,7 @@ pub(super) async fn all(config: &Config) -> Vec<Remark> {
             remarks.extend(tenant_remarks(tenant, known).await);
         }
     }
+    remarks.extend(store::remarks(config).await);
     remarks
 }
 
@@ -183,7 +185,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-fn finding(severity: Severity, place: &Place, message: String, help: &str) -> Finding {
+pub(super) fn finding(severity: Severity, place: &Place, message: String, help: &str) -> Finding {
     Finding { severity, place: place.clone(), message, help: help.to_owned() }
 }
 

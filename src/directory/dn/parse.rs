@@ -28,7 +28,8 @@ pub(super) fn plain(text: &str) -> Option<String> {
 fn is_plain_value(value: &[u8]) -> bool {
     let (Some(first), Some(last)) = (value.first(), value.last()) else { return false };
     let ends = !matches!(first, b' ' | b'#') && *last != b' ';
-    let special = |byte: u8| matches!(byte, b'"' | b'+' | b';' | b'<' | b'>' | b'\\') || !(b' '..=b'~').contains(&byte);
+    let special =
+        |byte: u8| matches!(byte, b'"' | b'+' | b';' | b'<' | b'=' | b'>' | b'\\') || !(b' '..=b'~').contains(&byte);
     ends && !value.iter().copied().any(special) && !value.windows(2).any(|pair| pair == b"  ")
 }
 

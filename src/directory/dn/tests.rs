@@ -15,7 +15,7 @@ fn name(text: &str) -> AttributeName {
 #[test]
 fn a_value_with_everything_special_in_it_comes_back_unchanged() {
     let child = dn("ou=people,dc=example").child(&name("cn"), NASTY);
-    assert_eq!(child.as_str(), "cn=\\ O'Brien\\, \\\"J\\\" #1 \\<ö\\> \\+=\\;\\\\ \\00\\09\\ ,ou=people,dc=example");
+    assert_eq!(child.as_str(), "cn=\\ O'Brien\\, \\\"J\\\" #1 \\<ö\\> \\+\\=\\;\\\\ \\00\\09\\ ,ou=people,dc=example");
     let read = dn(child.as_str());
     assert_eq!(read.rdn().unwrap().value_of(&name("CN")), Some(NASTY));
     assert_eq!(read.as_str(), child.as_str());

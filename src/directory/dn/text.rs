@@ -18,7 +18,8 @@ pub(super) fn escape(value: &[u8], out: &mut String) {
 
 fn escape_character(character: char, first: bool, last: bool, out: &mut String) {
     match character {
-        '"' | '+' | ',' | ';' | '<' | '>' | '\\' => out.extend(['\\', character]),
+        // The equals sign may be escaped, and Samba takes no name where it is not.
+        '"' | '+' | ',' | ';' | '<' | '=' | '>' | '\\' => out.extend(['\\', character]),
         ' ' if first || last => out.push_str("\\ "),
         '#' if first => out.push_str("\\#"),
         // Only NUL must be escaped; other control characters would not survive logs and terminals.

@@ -8,17 +8,17 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::ber::{self, Reader};
 use super::super::{Bind, Kind, PAGED_RESULTS, POST_READ, Settings};
 
-pub(super) const BIND: u8 = 0x60;
-pub(super) const UNBIND: u8 = 0x42;
-pub(super) const SEARCH: u8 = 0x63;
-pub(super) const MODIFY: u8 = 0x66;
-pub(super) const ADD: u8 = 0x68;
-pub(super) const DELETE: u8 = 0x4a;
-pub(super) const ABANDON: u8 = 0x50;
+pub(crate) const BIND: u8 = 0x60;
+pub(crate) const UNBIND: u8 = 0x42;
+pub(crate) const SEARCH: u8 = 0x63;
+pub(crate) const MODIFY: u8 = 0x66;
+pub(crate) const ADD: u8 = 0x68;
+pub(crate) const DELETE: u8 = 0x4a;
+pub(crate) const ABANDON: u8 = 0x50;
 
 /// What came in.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// The number of the connection, from 0.
     pub connection: usize,
     pub tag: u8,
@@ -28,7 +28,7 @@ pub(super) struct Request {
 }
 
 /// What the server does about it.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// It sends these, each the tag and content of an operation and the controls behind it.
     Send(Vec<(u8, Vec<u8>, Vec<u8>)>),
     /// It sends these and closes the connection.
@@ -41,7 +41,7 @@ pub(super) enum Reply {
     Close,
 }
 
-pub(super) struct Peer {
+pub(crate) struct Peer {
     pub url: String,
     seen: Arc<Mutex<Vec<Request>>>,
 }
@@ -50,7 +50,7 @@ type Script = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
 
 impl Peer {
     /// Starts a server. What `script` gives no reply to succeeds; the root entry lists paging and post-read.
-    pub(super) async fn start(script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ldap://{}", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
@@ -66,12 +66,12 @@ impl Peer {
     }
 
     /// The operations with this tag that came in.
-    pub(super) fn seen(&self, tag: u8) -> Vec<Request> {
+    pub(crate) fn seen(&self, tag: u8) -> Vec<Request> {
         self.seen.lock().unwrap().iter().filter(|request| request.tag == tag).cloned().collect()
     }
 
     /// Settings for a directory of these servers.
-    pub(super) fn settings(peers: &[&Self]) -> Settings {
+    pub(crate) fn settings(peers: &[&Self]) -> Settings {
         let urls = peers.iter().map(|peer| peer.url.parse().unwrap()).collect();
         Settings {
             bind: Bind::Simple { dn: "cn=scim,dc=x".to_owned(), password: "hush".into() },
@@ -85,14 +85,14 @@ impl Peer {
 
 impl Request {
     /// Whether `text` stands anywhere in it.
-    pub(super) fn says(&self, text: &str) -> bool {
+    pub(crate) fn says(&self, text: &str) -> bool {
         self.content.windows(text.len()).any(|window| window == text.as_bytes())
     }
 }
 
 impl Reply {
     /// The success of a search that found these.
-    pub(super) fn found(entries: &[Vec<u8>]) -> Self {
+    pub(crate) fn found(entries: &[Vec<u8>]) -> Self {
         let mut messages: Vec<_> = entries.iter().map(|entry| (0x64, entry.clone(), vec![])).collect();
         messages.push((0x65, result(0, ""), vec![]));
         Self::Send(messages)
@@ -100,12 +100,12 @@ impl Reply {
 }
 
 /// The content of a result (RFC 4511 section 4.1.9).
-pub(super) fn result(code: u8, text: &str) -> Vec<u8> {
+pub(crate) fn result(code: u8, text: &str) -> Vec<u8> {
     [tlv(0x0a, &[code]), tlv(ber::OCTETS, b""), tlv(ber::OCTETS, text.as_bytes())].concat()
 }
 
 /// The content of an entry.
-pub(super) fn entry(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
+pub(crate) fn entry(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
     let one = |(name, values): &(&str, &[&[u8]])| {
         let values: Vec<u8> = values.iter().flat_map(|value| tlv(ber::OCTETS, value)).collect();
         tlv(ber::SEQUENCE, &[tlv(ber::OCTETS, name.as_bytes()), tlv(ber::SET, &values)].concat())
@@ -115,18 +115,18 @@ pub(super) fn entry(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
 }
 
 /// The controls of a message that consist of this one.
-pub(super) fn control(oid: &str, value: &[u8]) -> Vec<u8> {
+pub(crate) fn control(oid: &str, value: &[u8]) -> Vec<u8> {
     let control = [tlv(ber::OCTETS, oid.as_bytes()), tlv(ber::OCTETS, value)].concat();
     tlv(0xa0, &tlv(ber::SEQUENCE, &control))
 }
 
 /// The control that says where the next page begins.
-pub(super) fn page_control(cookie: &[u8]) -> Vec<u8> {
+pub(crate) fn page_control(cookie: &[u8]) -> Vec<u8> {
     let value = [tlv(ber::INTEGER, &[0]), tlv(ber::OCTETS, cookie)].concat();
     control(PAGED_RESULTS, &tlv(ber::SEQUENCE, &value))
 }
 
-pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap().to_be_bytes();
     [&[tag, 0x82][..], &length, content].concat()
 }

@@ -26,7 +26,7 @@ fn headers(name: &'static str, value: &str) -> HeaderMap {
 }
 
 fn outcome(credentials: &Credentials, authorization: &str) -> Result<String, Refusal> {
-    credentials.authenticate(&headers("authorization", authorization)).map(ToString::to_string)
+    credentials.authenticate(&headers("authorization", authorization)).map(|it| it.to_string())
 }
 
 fn encoded(pair: &str) -> String {
@@ -65,7 +65,7 @@ fn a_user_name_and_password_are_accepted_as_a_token() {
 fn a_token_in_a_header_of_its_own_is_accepted_there_and_nowhere_else() {
     let mut credentials = Credentials::default();
     credentials.allow_header("agent", HeaderName::from_static("x-api-key"), &SecretString::from("t0ken"));
-    let found = credentials.authenticate(&headers("x-api-key", "t0ken")).map(ToString::to_string);
+    let found = credentials.authenticate(&headers("x-api-key", "t0ken")).map(|it| it.to_string());
     assert_eq!(found, Ok("agent".into()));
     assert_eq!(credentials.authenticate(&headers("x-api-key", "other")), Err(Refusal::WrongToken));
     assert_eq!(credentials.authenticate(&headers("authorization", "Bearer t0ken")), Err(Refusal::WrongToken));

@@ -22,7 +22,8 @@ pub(super) fn shape(written: &Written, findings: &Findings) -> Option<()> {
         findings.report(&written.spot, "the row has neither `scim` nor `value`", help.to_owned());
         return None;
     }
-    if written.scim.is_none() && written.value.is_none() && written.next.is_none() {
+    let computed = written.value.is_some() || written.next.is_some() || written.generate.is_some();
+    if written.scim.is_none() && !computed {
         return None;
     }
     if written.scim.is_none() {
@@ -214,6 +215,35 @@ pub(super) fn lookup(
         findings.report(&word.spot, message, format!("add \"{}\" = \"...\" to `lookup`", word.value));
     }
     Some(Lookup::new(pairs))
+}
+
+/// A value that is made up is a text, and needs nothing else to come about. What is put behind a value is a text too.
+pub(super) fn generate(written: &Written, codec: Codec, findings: &Findings) {
+    if written.generate.is_some() {
+        let spots = [
+            at("value", written.value.as_ref()),
+            at("fallback", written.fallback.as_ref()),
+            at("default", written.default.as_ref()),
+            at("when", written.when.as_ref()),
+            at("lookup", written.lookup.as_ref()),
+            at("reference", written.reference.as_ref()),
+        ];
+        each(findings, spots, "can't be combined with `generate`", "leave it out: the value is made up once");
+        let multi = written.is_multi().then_some(written.multi.as_ref()).flatten();
+        let spots = [at("multi", multi), at("suffix", written.suffix.as_ref()), None, None, None, None];
+        each(findings, spots, "can't be combined with `generate`", "leave it out: one value is made up");
+    }
+    let Some(suffix) = &written.suffix else { return };
+    if !suffix.value.starts_with(|first: char| first.is_ascii_punctuation()) {
+        let help = "write it like suffix = \"@example.com\": values that have its first character stay as they are";
+        findings.report(&suffix.spot, "`suffix` must begin with a sign", help.to_owned());
+    }
+    if codec != Codec::Text {
+        findings.report(&suffix.spot, "`suffix` is for texts", "leave it out".to_owned());
+    }
+    let spots =
+        [at("reference", written.reference.as_ref()), at("lookup", written.lookup.as_ref()), None, None, None, None];
+    each(findings, spots, "can't be combined with `suffix`", "leave one of them out");
 }
 
 /// A reference stores a DN and nothing else.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Case, Direction, NumberRange, Reference, Row, RowPath, When, checks, next, path};
 use crate::directory::{AttributeName, Dn};
 use crate::mapping::codec::Codec;
+use crate::mapping::generate::Generate;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::template::Template;
 use crate::scim::{Attribute, AttributeType, Mutability, ResourceKind, ResourceSchema, Returned};
@@ -34,6 +35,8 @@ pub(super) struct Written {
     pub(super) multi: Option<Located<bool>>,
     pub(super) codec: Option<Located<Codec>>,
     pub(super) reference: Option<Located<(ResourceKind, Vec<Located<String>>)>>,
+    pub(super) generate: Option<Located<Generate>>,
+    pub(super) suffix: Option<Located<String>>,
     pub(super) next: Option<Located<NumberRange>>,
 }
 
@@ -76,12 +79,13 @@ pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSch
     checks::one_of(&written, kind, codec, findings);
     let lookup = checks::lookup(&written, kind, codec, findings);
     checks::reference(&written, findings);
+    checks::generate(&written, codec, findings);
     next::check(&written, findings);
     let ldap_spot = written.ldap.as_ref()?.spot.clone();
     Some(Draft {
         row: written.row(scim, codec, lookup)?,
         ldap_spot,
-        templates: written.value.iter().chain(&written.fallback).cloned().collect(),
+        templates: written.templates(),
         by: written.reference.map(|it| it.value.1).unwrap_or_default(),
         spot: written.spot,
         only_if: written.only_if,
@@ -98,7 +102,7 @@ impl Written {
         }
         let written = Self {
             spot: reader.spot().clone(),
-            has_content: ["scim", "value", "next"].iter().any(|key| reader.node(key).is_some()),
+            has_content: ["scim", "value", "next", "generate"].iter().any(|key| reader.node(key).is_some()),
             scim: reader.optional("scim"),
             ldap,
             required: reader.optional("required"),
@@ -121,6 +125,8 @@ impl Written {
             multi: reader.optional("multi"),
             codec: reader.choice("as", &Codec::NAMES),
             reference: reference(&reader),
+            generate: generate(&reader),
+            suffix: reader.optional("suffix"),
             next: next::read(&reader, base_dn),
         };
         reader.finish();
@@ -138,7 +144,7 @@ impl Written {
             fallback: self.fallback.as_ref().map(|it| it.value.clone()),
             default: self.default.as_ref().map(|it| it.value.clone()),
             required: self.required.as_ref().is_some_and(|it| it.value),
-            when: self.when.as_ref().map(|it| it.value).unwrap_or_default(),
+            when: self.when(),
             one_of: self.one_of.iter().flat_map(|it| &it.value).map(|it| it.value.clone()).collect(),
             only_if: None,
             lookup,
@@ -147,8 +153,23 @@ impl Written {
             multi: self.is_multi(),
             codec,
             reference: self.reference.as_ref().map(|it| Reference { to: it.value.0, by: Vec::new() }),
+            generate: self.generate.as_ref().map(|it| it.value.clone()),
+            suffix: self.suffix.as_ref().map(|it| it.value.clone()),
             next: self.next.as_ref().map(|it| it.value.clone()),
         })
+    }
+
+    /// When the row writes. A value that was made up once is never made up again.
+    fn when(&self) -> When {
+        if self.generate.is_some() {
+            return When::CreateOnly;
+        }
+        self.when.as_ref().map(|it| it.value).unwrap_or_default()
+    }
+
+    fn templates(&self) -> Vec<Located<Template>> {
+        let from = self.generate.as_ref().map(|it| Located { value: it.value.from.clone(), spot: it.spot.clone() });
+        self.value.iter().chain(&self.fallback).cloned().chain(from).collect()
     }
 
     pub(super) fn is_multi(&self) -> bool {
@@ -196,6 +217,22 @@ fn template(reader: &TableReader<'_>, key: &'static str) -> Option<Located<Templ
             None
         }
     }
+}
+
+/// `{ from = "{{ userName }}", forbidden = "@", max_length = 20, number = true }`
+fn generate(reader: &TableReader<'_>) -> Option<Located<Generate>> {
+    let inner = reader.table("generate")?;
+    if inner.node("from").is_none() {
+        inner.missing("from", "\"{{ userName }}\"");
+    }
+    let from = template(&inner, "from");
+    let forbidden = inner.optional::<String>("forbidden").map(|it| it.value).unwrap_or_default();
+    let max_length = inner.number("max_length", 1..=1_000_000).and_then(|it| usize::try_from(it.value).ok());
+    let number = inner.optional::<bool>("number").is_none_or(|it| it.value);
+    let spot = inner.spot().clone();
+    inner.finish();
+    let value = Generate { from: from?.value, forbidden, max_length: max_length.unwrap_or(usize::MAX), number };
+    Some(Located { value, spot })
 }
 
 fn default(reader: &TableReader<'_>) -> Option<Located<Value>> {

@@ -1,7 +1,7 @@
 //! Whether the parts of a table fit together.
 
 use super::read::Sketch;
-use super::{Base, Delete, Disable, Unique};
+use super::{Base, Delete, Disable, InitialPassword, Unique};
 use crate::directory::{AttributeName, IdForm};
 use crate::mapping::group_names;
 use crate::mapping::row::{Draft, ReferenceKey};
@@ -161,6 +161,23 @@ pub(super) fn resource(sketch: &Sketch, findings: &Findings) {
         let help = "add `disable = ...`, or write `delete = \"delete\"`".to_owned();
         findings.report(&delete.spot, "`delete = \"disable\"` needs a way to disable", help);
     }
+}
+
+/// Only accounts of Active Directory can't be enabled without a password, and only there the bridge gives a first one.
+pub(super) fn initial_password(sketch: &Sketch, findings: &Findings) -> InitialPassword {
+    let accounts = matches!(sketch.disable.as_ref().map(|it| &it.value), Some(Disable::AdAccountControl));
+    if accounts {
+        return sketch.initial_password.as_ref().map_or(InitialPassword::Random, |it| it.value);
+    }
+    let spots = [
+        sketch.initial_password.as_ref().map(|it| ("initial_password", &it.spot)),
+        sketch.must_change.as_ref().map(|it| ("must_change", &it.spot)),
+    ];
+    for (key, spot) in spots.into_iter().flatten() {
+        let message = format!("`{key}` is about accounts of Active Directory");
+        findings.report(spot, message, "leave it out, or write `disable = \"ad-account-control\"`".to_owned());
+    }
+    InitialPassword::NotNeeded
 }
 
 /// Two rows that write one LDAP attribute would overwrite each other.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Base, Delete, Disable, GroupsOf, IdAttribute, Mapping, MemberValue, Members, ResourceMapping, Unique, check, served,
+    Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping,
+    Unique, check, served,
 };
 use crate::directory::{AttributeName, Dn, Filter, IdForm};
 use crate::mapping::group_names::{self, GroupNamesDraft};
@@ -16,6 +17,7 @@ use crate::tables::{Findings, Located, Origin, Source, Spot, TableReader, Value,
 pub(super) struct Sketch {
     pub(super) kind: ResourceKind,
     pub(super) spot: Spot,
+    pub(super) root: Dn,
     pub(super) base: Option<Located<Base>>,
     pub(super) object_class: Option<Located<Vec<Located<String>>>>,
     pub(super) rdn: Option<Located<AttributeName>>,
@@ -24,6 +26,8 @@ pub(super) struct Sketch {
     pub(super) disable: Option<Located<Disable>>,
     /// There is a `disable` key, right or wrong.
     pub(super) has_disable: bool,
+    pub(super) initial_password: Option<Located<InitialPassword>>,
+    pub(super) must_change: Option<Located<bool>>,
     pub(super) delete: Option<Located<Delete>>,
     pub(super) members: Option<Located<Members>>,
     pub(super) groups: GroupsOf,
@@ -73,16 +77,20 @@ fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
     check::resource(&sketch, findings);
     let served = served::schemas(&sketch);
     let unique = check::unique(&sketch);
+    let initial_password = check::initial_password(&sketch, findings);
     let class = sketch.object_class.as_ref().and_then(|it| it.value.last()).map(|it| it.value.clone());
     let default_filter = || Some(Filter::equal(&AttributeName::literal("objectClass"), &class?));
     Some(ResourceMapping {
         kind: sketch.kind,
         place: sketch.spot.place(),
+        root: sketch.root,
         base: sketch.base?.value,
         object_class: sketch.object_class?.value.into_iter().map(|it| it.value).collect(),
         rdn: sketch.rdn?.value,
         filter: sketch.filter.map(|it| it.value).or_else(default_filter)?,
         id: sketch.id,
+        initial_password,
+        must_change: sketch.must_change.is_some_and(|it| it.value),
         disable: sketch.disable.map(|it| it.value),
         delete: sketch.delete.map_or(Delete::Delete, |it| it.value),
         members: sketch.members.map(|it| it.value),
@@ -138,7 +146,8 @@ impl Names<'_> {
         let (named, written): (Vec<_>, Vec<_>) = written.into_iter().partition(|row| group_names::is_one(row, kind));
         let count = written.len();
         for row in written {
-            let Some(draft) = read_row(row, &standard, self.base_dn) else { continue };
+            let Some(mut draft) = read_row(row, &standard, self.base_dn) else { continue };
+            self.fill_suffix(&mut draft, reader.findings());
             if let (Some(custom), Some(path)) = (&draft.custom, &draft.row.scim) {
                 schema.add_custom(&path.path, custom.clone());
             }
@@ -151,6 +160,7 @@ impl Names<'_> {
         let sketch = Sketch {
             kind,
             spot: reader.spot().clone(),
+            root: domain_root(self.base_dn),
             base: self.base(&reader, &schema, examples.base),
             object_class: object_class(&reader, examples.object_class),
             rdn: attribute(&reader, "rdn", Some(examples.rdn)),
@@ -158,6 +168,9 @@ impl Names<'_> {
             id: self.id(&reader),
             disable: self.disable(&reader, kind),
             has_disable: reader.node("disable").is_some(),
+            initial_password: reader
+                .choice("initial_password", &[("random", InitialPassword::Random), ("none", InitialPassword::Missing)]),
+            must_change: reader.optional("must_change"),
             delete: self.delete(&reader, kind),
             members: self.members(&reader, kind),
             groups: groups(&reader, kind),
@@ -171,6 +184,17 @@ impl Names<'_> {
         };
         reader.finish();
         sketch
+    }
+
+    /// `{domain}` in a suffix is the DNS name that `base_dn` spells.
+    fn fill_suffix(&self, draft: &mut Draft, findings: &Findings) {
+        let Some(suffix) = draft.row.suffix.as_mut().filter(|suffix| suffix.contains("{domain}")) else { return };
+        let domain = domain_of(self.base_dn);
+        if domain.is_empty() {
+            let message = format!("`{{domain}}` stands for nothing: base_dn \"{}\" has no dc parts", self.base_dn);
+            findings.report(&draft.spot, message, "write the domain: suffix = \"@example.com\"".to_owned());
+        }
+        *suffix = suffix.replace("{domain}", &domain);
     }
 
     fn filled(&self, text: &str) -> String {
@@ -313,6 +337,22 @@ impl Names<'_> {
         }
         Some(delete)
     }
+}
+
+/// The part of `base_dn` that names a domain, where there is one: names are unique in a domain, not below some unit.
+fn domain_root(base_dn: &Dn) -> Dn {
+    let dc = AttributeName::literal("dc");
+    let mut names = std::iter::successors(Some(base_dn.clone()), Dn::parent);
+    let domain = names.find(|dn| dn.rdn().is_some_and(|rdn| rdn.value_of(&dc).is_some()));
+    domain.unwrap_or_else(|| base_dn.clone())
+}
+
+/// `example.com` for `dc=example,dc=com`.
+fn domain_of(base_dn: &Dn) -> String {
+    let dc = AttributeName::literal("dc");
+    let names = std::iter::successors(Some(base_dn.clone()), Dn::parent);
+    let parts = names.filter_map(|dn| dn.rdn()?.value_of(&dc).map(ToOwned::to_owned));
+    parts.collect::<Vec<_>>().join(".")
 }
 
 fn attribute(reader: &TableReader<'_>, key: &'static str, example: Option<&str>) -> Option<Located<AttributeName>> {

@@ -167,10 +167,14 @@ attributes = [ { scim = "displayName", ldap = "cn", required = true } ]
 #[test]
 fn an_active_directory_name_for_older_systems_is_short_and_clean() {
     let mapping = shipped("active-directory");
-    let row = mapping.user.rows.iter().find(|row| row.ldap.as_str() == "sAMAccountName").unwrap();
     let resource = serde_json::json!({"userName": "a,very+long*user/name-indeed@example.com"});
-    let name = row.value.as_ref().unwrap().render(resource.as_object().unwrap()).unwrap();
-    assert_eq!(name.as_deref(), Some("averylongusername-in"));
+    let resource = crate::scim::Resource::from_client(resource, &mapping.user.schema).unwrap();
+    let mode = crate::mapping::WriteMode { creating: true, password_sync: false };
+    let plan = mapping.user.plan_create(&resource, &crate::mapping::Mentions::default(), mode).unwrap();
+    let name = AttributeName::literal("sAMAccountName");
+    let (_, values) = plan.attributes.iter().find(|(attribute, _)| *attribute == name).unwrap();
+    assert_eq!(values, &[b"averylongusername-in"]);
+    assert_eq!(plan.generated[0].candidate(12).as_deref(), Some("averylongusername-12"));
 }
 
 #[test]

@@ -1,0 +1,175 @@
+//! Carrying out what is owed, once the directory is there.
+//!
+//! One task for each tenant takes the items of the queue in the order that [`Schedule`] allows, several side by side,
+//! and brings each to a verdict: done, deferred (the directory's fault) or parked (the item's fault). What became of
+//! them is written down for many at a time, without the others waiting for it: an item that is carried out once more
+//! after a crash changes nothing.
+
+mod gate;
+mod verdict;
+mod work;
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::directory::{Directory, Dn};
+use crate::store::{FaultKind, StoreFault};
+
+use super::super::Receipt;
+use super::super::carrier::{Carrier, Earlier};
+use super::keep::Keep;
+use gate::Gate;
+use verdict::{Outcome, Verdict};
+use work::{Task, Work};
+
+/// Items that are carried out side by side: enough to keep a server busy, few enough to leave it time for others.
+const SIDE_BY_SIDE: usize = 16;
+/// Verdicts that are written down together.
+const TOGETHER: usize = 256;
+/// How long a verdict may wait for others to be written down with.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How often it is looked whether a person changed the queue.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Brings what a tenant owes to the directory.
+pub(in crate::bridge) struct Drain {
+    keep: Keep,
+    carrier: Carrier,
+    directory: Directory,
+    /// Closed when the configuration that this drain belongs to is replaced.
+    stop: watch::Receiver<()>,
+}
+
+type Writing = JoinHandle<Result<(), StoreFault>>;
+
+impl Drain {
+    pub fn new(keep: Keep, carrier: Carrier, directory: Directory, stop: watch::Receiver<()>) -> Self {
+        Self { keep, carrier, directory, stop }
+    }
+
+    /// Works until the configuration is replaced.
+    pub async fn run(self) {
+        let ledger = std::sync::Arc::clone(&self.keep.ledger);
+        let _alone = ledger.work().await;
+        while self.stop.has_changed().is_ok() {
+            if let Err(fault) = self.shift().await {
+                tracing::error!(%fault, "what is owed can't be read or written down; trying again");
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+
+    /// Works until a person changes the queue, and the order has to be made anew.
+    async fn shift(&self) -> Result<(), StoreFault> {
+        let store = self.keep.ledger.store.clone();
+        let generation = store.changed_elsewhere().await?;
+        let (mut work, mut gate) = (Work::default(), Gate::default());
+        let mut at_work = FuturesUnordered::new();
+        let mut writing: Option<Writing> = None;
+        let mut look = Instant::now() + LOOK;
+        let (mut stop, mut leaving) = (self.stop.clone(), false);
+        loop {
+            gate.heed(&self.directory);
+            if !leaving && gate.is_open() {
+                work.load(&self.keep).await?;
+                while at_work.len() < SIDE_BY_SIDE {
+                    let Some(task) = work.next() else { break };
+                    at_work.push(self.perform(task));
+                }
+            }
+            if writing.is_none() && work.wants_writing(at_work.is_empty()) {
+                writing = Some(tokio::spawn(work.write_down(&self.keep)));
+            }
+            work.tell(&self.keep.ledger);
+            if leaving && at_work.is_empty() && writing.is_none() {
+                return Ok(());
+            }
+            let next = work.next_time(look).min(gate.next_time(look));
+            tokio::select! {
+                Some(outcome) = at_work.next() => {
+                    if self.settle(&mut work, outcome) { gate.good() } else { gate.close() }
+                }
+                written = wait_for(&mut writing) => {
+                    writing = None;
+                    written?;
+                    work.written();
+                }
+                () = self.keep.ledger.woken() => {}
+                _ = stop.changed(), if !leaving => leaving = true,
+                () = sleep_until(next) => {
+                    gate.probe(&self.directory).await;
+                    if look <= Instant::now() {
+                        look = Instant::now() + LOOK;
+                        leaving |= store.changed_elsewhere().await? != generation;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries out what belongs together.
+    async fn perform(&self, task: Task) -> Outcome {
+        let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()) } };
+        let earlier = Earlier {
+            id: Some(owed.id.clone()),
+            started: task.started,
+            home: owed.home.as_deref().and_then(|home| Dn::parse(home).ok()),
+        };
+        tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
+        let receipt = self.carrier.apply(owed.intent(), &earlier).await;
+        if let Ok(Receipt::Created(resource)) = &receipt
+            && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)
+            && real != owed.id
+        {
+            // From now on everybody who asks for the id that was given out means this entry.
+            self.keep.ledger.aliases.add(&owed.id, real);
+        }
+        Outcome { task, receipt: receipt.map(drop) }
+    }
+
+    /// What becomes of the items. Whether the directory is all right.
+    fn settle(&self, work: &mut Work, outcome: Outcome) -> bool {
+        let verdict = outcome.verdict();
+        let task = outcome.task;
+        match verdict {
+            Verdict::Done => {
+                let given = task.parts.first().map(|part| part.owed.id.clone()).unwrap_or_default();
+                let real = self.keep.ledger.aliases.real(&given);
+                work.done(&task, real.map(|real| (given, real)));
+                true
+            }
+            Verdict::Deferred { reason, directory } => {
+                tracing::debug!(item = task.first(), %reason, "deferred");
+                work.defer(task, reason);
+                !directory
+            }
+            Verdict::Parked(_) if task.parts.len() > 1 => {
+                work.one_by_one(task);
+                true
+            }
+            Verdict::Parked(reason) => {
+                tracing::warn!(item = task.first(), %reason, "parked: a person has to decide (queue show, retry or drop)");
+                work.park(&task, &reason);
+                self.keep.ledger.note_stuck(work.stuck());
+                true
+            }
+        }
+    }
+}
+
+/// The end of what is being written down; never, if nothing is.
+async fn wait_for(writing: &mut Option<Writing>) -> Result<(), StoreFault> {
+    match writing {
+        Some(task) => task.await.unwrap_or_else(|_| Err(interrupted())),
+        None => std::future::pending().await,
+    }
+}
+
+fn interrupted() -> StoreFault {
+    StoreFault { kind: FaultKind::Other, detail: "writing to the store ended in a panic".to_owned() }
+}

@@ -1,0 +1,309 @@
+//! The items that are at hand, and what became of them until it is written down.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::store::{Durability, Item, Session, State, StoreFault};
+
+use super::super::super::Action;
+use super::super::super::shadow::Shadow;
+use super::super::Ledger;
+use super::super::keep::{Keep, now};
+use super::super::schedule::{Keys, Schedule};
+use super::super::stored::Owed;
+use super::{PATIENCE, TOGETHER};
+
+/// Items that are at hand at most.
+const AT_HAND: usize = 2048;
+/// Items that are read together.
+const PAGE: usize = 512;
+/// Operations of patches that are sent as one.
+const MERGED: usize = 1000;
+/// The longest pause of an item that fails again and again while the directory is all right.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// What is carried out as one.
+#[derive(Debug)]
+pub(super) struct Task {
+    /// The items, in order; several are patches of one resource.
+    pub parts: Vec<Part>,
+    /// It was begun before, and may be done in part.
+    pub started: bool,
+    /// How often it was tried since it is at hand.
+    pub attempts: u32,
+    /// It is not to be merged with what comes next.
+    alone: bool,
+}
+
+/// One item.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub number: i64,
+    pub owed: Owed,
+}
+
+impl Task {
+    /// The number of the first item.
+    pub fn first(&self) -> i64 {
+        self.parts.first().map_or(0, |part| part.number)
+    }
+
+    /// What is asked, of all items together.
+    pub fn owed(&self) -> Option<Owed> {
+        let (first, others) = self.parts.split_first()?;
+        let mut owed = first.owed.clone();
+        if let Action::Patch { patch, .. } = &mut owed.action {
+            let operations = others.iter().filter_map(|part| part.owed.patch());
+            patch.operations.extend(operations.flat_map(|patch| patch.operations.iter().cloned()));
+        }
+        Some(owed)
+    }
+
+    /// Whether something is to go, so that its being gone is no fault.
+    pub fn deletes(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part.owed.action, Action::Delete { .. }))
+    }
+
+    fn weight(&self) -> usize {
+        self.parts.iter().filter_map(|part| part.owed.patch()).map(|patch| patch.operations.len().max(1)).sum()
+    }
+}
+
+/// What is to be written down of an item.
+#[derive(Debug, Clone)]
+pub(super) enum Ended {
+    Done { number: i64, alias: Option<(String, String)> },
+    Parked { number: i64, reason: String },
+    Deferred { number: i64, reason: String },
+}
+
+/// The items that are at hand.
+#[derive(Default)]
+pub(super) struct Work {
+    schedule: Schedule,
+    items: HashMap<i64, Task>,
+    /// All items up to this one were read.
+    loaded: i64,
+    later: Vec<(Instant, i64)>,
+    ended: Vec<Ended>,
+    ended_since: Option<Instant>,
+    /// Items whose end is being written down.
+    unwritten: BTreeSet<i64>,
+}
+
+impl Work {
+    /// Reads more of the queue when few items are left. What is begun from now on is noted as begun, on disk, before it
+    /// is: after a crash it is known that the directory may have done it.
+    pub async fn load(&mut self, keep: &Keep) -> Result<(), StoreFault> {
+        if self.schedule.len() > AT_HAND / 2 || !keep.ledger.has_more(self.loaded) {
+            return Ok(());
+        }
+        while self.schedule.len() < AT_HAND {
+            let query = keep.ledger.query(self.loaded, PAGE);
+            let page = keep.ledger.store.read(move |session: Session| async move { session.items(&query) }).await?;
+            let Some(last) = page.last() else { break };
+            self.loaded = last.number;
+            self.note_begun(keep, &page).await?;
+            for item in &page {
+                self.take(keep, item);
+            }
+        }
+        keep.ledger.note_stuck(self.schedule.stuck().clone());
+        Ok(())
+    }
+
+    async fn note_begun(&self, keep: &Keep, page: &[Item]) -> Result<(), StoreFault> {
+        let begun = page.iter().filter(|item| item.state == State::Owed && !item.started);
+        let begun: Vec<i64> = begun.map(|item| item.number).collect();
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let job = move |session: Session| async move { session.mark_started(&begun) };
+        keep.ledger.store.write(Durability::Durable, job).await
+    }
+
+    fn take(&mut self, keep: &Keep, item: &Item) {
+        let keys = keys(item);
+        if item.state != State::Owed {
+            self.schedule.block(&keys);
+            return;
+        }
+        match keep.read_payload(item) {
+            Ok(owed) if self.schedule.push(item.number, keys.clone()) => {
+                let parts = vec![Part { number: item.number, owed }];
+                let task = Task { parts, started: item.started, attempts: 0, alone: false };
+                self.items.insert(item.number, task);
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                self.schedule.block(&keys);
+                self.end(Ended::Parked { number: item.number, reason: fault.to_string() });
+            }
+        }
+    }
+
+    /// What is to be carried out next, with what comes right after it and can be sent together with it.
+    pub fn next(&mut self) -> Option<Task> {
+        let now = Instant::now();
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = later;
+        for (_, number) in due {
+            self.schedule.again(number);
+        }
+        loop {
+            let number = self.schedule.next()?;
+            if let Some(mut task) = self.items.remove(&number) {
+                self.merge(&mut task);
+                return Some(task);
+            }
+        }
+    }
+
+    /// Patches of one resource that follow each other are one patch.
+    fn merge(&mut self, task: &mut Task) {
+        let mergeable = |task: &Task| !task.alone && task.parts.iter().all(|part| part.owed.patch().is_some());
+        while mergeable(task) && task.weight() < MERGED {
+            let last = task.parts.last().map_or(0, |part| part.number);
+            let Some(number) = self.schedule.follower(last) else { return };
+            if !self.items.get(&number).is_some_and(mergeable) {
+                return;
+            }
+            let Some(more) = self.items.remove(&number) else { return };
+            task.started |= more.started;
+            task.parts.extend(more.parts);
+        }
+    }
+
+    pub fn done(&mut self, task: &Task, mut alias: Option<(String, String)>) {
+        for Part { number, .. } in &task.parts {
+            self.schedule.done(*number);
+            self.end(Ended::Done { number: *number, alias: alias.take() });
+        }
+    }
+
+    /// A task that could not be carried out for now.
+    pub fn defer(&mut self, mut task: Task, reason: String) {
+        task.attempts += 1;
+        let pause = if task.attempts < 2 { Duration::ZERO } else { pause(task.attempts) };
+        let number = task.first();
+        self.end(Ended::Deferred { number, reason });
+        self.later.push((Instant::now() + pause, number));
+        let (attempts, alone) = (task.attempts, task.alone);
+        self.put_back(task, attempts, alone);
+    }
+
+    /// Items that were merged are carried out by themselves, so that only the one that is at fault is parked.
+    pub fn one_by_one(&mut self, task: Task) {
+        self.schedule.again(task.first());
+        self.put_back(task, 0, true);
+    }
+
+    fn put_back(&mut self, task: Task, attempts: u32, alone: bool) {
+        for part in task.parts {
+            // What it may have done is not known: from now on it was begun.
+            self.items.insert(part.number, Task { parts: vec![part], started: true, attempts, alone });
+        }
+    }
+
+    pub fn park(&mut self, task: &Task, reason: &str) {
+        for Part { number, .. } in &task.parts {
+            for held_up in self.schedule.park(*number) {
+                self.items.remove(&held_up);
+            }
+            self.end(Ended::Parked { number: *number, reason: reason.to_owned() });
+        }
+    }
+
+    pub fn stuck(&self) -> HashMap<Arc<str>, bool> {
+        self.schedule.stuck().clone()
+    }
+
+    fn end(&mut self, ended: Ended) {
+        self.ended_since.get_or_insert_with(Instant::now);
+        self.ended.push(ended);
+    }
+
+    /// Whether it is time to write down what became of items.
+    pub fn wants_writing(&self, idle: bool) -> bool {
+        !self.ended.is_empty()
+            && (idle
+                || self.ended.len() >= TOGETHER
+                || self.ended_since.is_some_and(|since| since.elapsed() >= PATIENCE))
+    }
+
+    /// Writes down what became of items; what is done leaves the queue, and its entries the guard of the shadow.
+    pub fn write_down(&mut self, keep: &Keep) -> impl Future<Output = Result<(), StoreFault>> + Send + use<> {
+        self.ended_since = None;
+        let ended = std::mem::take(&mut self.ended);
+        self.unwritten = ended.iter().filter_map(Ended::leaves).collect();
+        let (store, space) = (keep.ledger.store.clone(), keep.ledger.tenant.to_string());
+        let shape = Arc::clone(&keep.shape);
+        async move {
+            let job = move |session: Session| async move {
+                let shadow = Shadow::open(session.clone(), &shape)?;
+                ended.iter().try_for_each(|ended| ended.write(&session, &shadow, &space))
+            };
+            store.write(Durability::Durable, job).await
+        }
+    }
+
+    pub fn written(&mut self) {
+        self.unwritten.clear();
+    }
+
+    /// Tells the ledger how far the queue is done, on disk.
+    pub fn tell(&self, ledger: &Ledger) {
+        let ended = self.ended.iter().filter_map(Ended::leaves).min();
+        let open = [self.schedule.first(), self.unwritten.first().copied(), ended];
+        let first = open.into_iter().flatten().min();
+        ledger.note_settled(first.map_or(self.loaded, |first| first - 1));
+    }
+
+    /// When there is something to do at the latest.
+    pub fn next_time(&self, otherwise: Instant) -> Instant {
+        let later = self.later.iter().map(|(at, _)| *at).min();
+        let write = self.ended_since.map(|since| since + PATIENCE);
+        later.into_iter().chain(write).fold(otherwise, Instant::min)
+    }
+}
+
+impl Ended {
+    /// The number of an item that is owed no more without a person.
+    fn leaves(&self) -> Option<i64> {
+        match self {
+            Self::Done { number, .. } | Self::Parked { number, .. } => Some(*number),
+            Self::Deferred { .. } => None,
+        }
+    }
+
+    fn write(&self, session: &Session, shadow: &Shadow, space: &str) -> Result<(), StoreFault> {
+        match self {
+            Self::Done { number, alias } => {
+                if let Some((given, real)) = alias {
+                    session.add_alias(space, given, real)?;
+                }
+                shadow.unpin(*number)?;
+                session.remove(&[*number]).map(drop)
+            }
+            Self::Parked { number, reason } => session.set_state(*number, State::Parked, Some(reason), now()).map(drop),
+            Self::Deferred { number, reason } => session.note_attempt(*number, Some(reason), now()).map(drop),
+        }
+    }
+}
+
+/// What an item changes and refers to.
+fn keys(item: &Item) -> Keys {
+    let own = Arc::from(item.asked.resource.as_str());
+    let with = |mark: &str| item.asked.touches.iter().filter_map(|it| it.strip_prefix(mark)).map(Arc::from).collect();
+    let mut changes: Vec<Arc<str>> = with("w:");
+    changes.insert(0, own);
+    Keys { changes, refers: with("r:") }
+}
+
+fn pause(attempts: u32) -> Duration {
+    Duration::from_millis(500).saturating_mul(1 << attempts.min(10)).min(LONGEST)
+}

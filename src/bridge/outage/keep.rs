@@ -1,0 +1,313 @@
+//! Requests that the directory can't answer now: accepted, kept, and answered from the shadow.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use crate::directory::{Directory, Dn};
+use crate::mapping::{Mapping, ResourceMapping};
+use crate::scim::{AttributePath, Projection, Query, Resource, ResourceKind};
+use crate::store::seal::SealKey;
+use crate::store::{Durability, Item, NewItem, Session, StoreFault};
+
+use super::super::carrier::{Carrier, Earlier};
+use super::super::list::Page;
+use super::super::shadow::{Shadow, Shape};
+use super::super::snapshot::Snapshots;
+use super::super::target::{Live, Target};
+use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
+use super::stored::{Owed, Unreadable};
+use super::{Backstage, Echoes, Ledger};
+
+/// What a tenant needs to go on while its directory is away. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::bridge) struct Keep {
+    pub ledger: Arc<Ledger>,
+    pub shape: Arc<Shape>,
+    pub mapping: Arc<Mapping>,
+    pub policy: Policy,
+    pub snapshots: Snapshots,
+    /// What passwords that have to wait are sealed with.
+    pub key: Option<SealKey>,
+    /// The shadow has been filled, so that what it does not hold does not exist.
+    pub filled: Arc<AtomicBool>,
+    /// What works in the background goes on as long as somebody holds this.
+    /// The shadow could not follow the directory.
+    pub missed: Arc<AtomicBool>,
+    _lifeline: Option<Arc<watch::Sender<()>>>,
+}
+
+impl Keep {
+    /// What goes on for this tenant, and who works for it in the background.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        key: Option<SealKey>,
+        mapping: &Arc<Mapping>,
+        directory: &Directory,
+        policy: &Policy,
+        snapshots: &Snapshots,
+    ) -> (Self, Backstage) {
+        let (lifeline, stop) = watch::channel(());
+        let shape = Shape::new(&ledger.tenant, directory.name(), mapping, directory.dialect(), policy.groups);
+        let behind = Self {
+            ledger,
+            shape: Arc::new(shape),
+            mapping: Arc::clone(mapping),
+            policy: policy.clone(),
+            snapshots: snapshots.clone(),
+            key,
+            filled: Arc::default(),
+            missed: Arc::default(),
+            _lifeline: None,
+        };
+        let keep = Self { _lifeline: Some(Arc::new(lifeline)), ..behind.clone() };
+        (keep, Backstage::new(behind, directory.clone(), stop))
+    }
+
+    /// The directory, by the ids that were given out.
+    pub fn live(&self, directory: &Directory) -> Live {
+        Live::new(directory.clone(), &self.mapping, Arc::clone(&self.ledger.aliases))
+    }
+
+    /// The same, with what it does repeated on the shadow.
+    pub fn echoing(&self, directory: &Directory) -> Live {
+        let (store, shape) = (self.ledger.store.clone(), Arc::clone(&self.shape));
+        self.live(directory).echoing(Echoes::new(store, shape, Arc::clone(&self.missed)))
+    }
+
+    /// Whether an intent may not overtake what is owed.
+    pub fn has_to_wait(&self, intent: &Intent) -> bool {
+        let ledger = &self.ledger;
+        ledger.owes() || (ledger.has_stuck() && ids_in(intent).any(|id| ledger.is_stuck(id)))
+    }
+
+    /// Whether the shadow is closer to the truth than the directory: something is owed that the directory does not
+    /// show yet.
+    pub fn knows_better(&self, id: Option<&str>) -> bool {
+        let stuck = || id.map_or_else(|| self.ledger.has_stuck(), |id| self.ledger.changes_stuck(id));
+        self.is_filled() && (self.ledger.owes() || stuck())
+    }
+
+    fn is_filled(&self) -> bool {
+        self.filled.load(Ordering::Acquire)
+    }
+
+    /// Carries `intent` out on the shadow and puts it into the queue, both on disk before this returns.
+    /// `started`: the directory may have done a part of it.
+    pub async fn accept(&self, intent: Intent, started: bool) -> Result<Answered, Fault> {
+        if !self.is_filled() && matches!(intent.action, Action::Create(_)) {
+            return Err(self.unknown());
+        }
+        let this = self.clone();
+        let job = move |session: Session| async move { this.accept_in(&session, intent, started).await };
+        let outcome = self.ledger.store.write(Durability::Durable, job).await;
+        let (receipt, number) = outcome.map_err(|fault| self.truthful(fault))?;
+        self.ledger.note_accepted(number);
+        Ok(Answered { receipt, owed: Some(number) })
+    }
+
+    async fn accept_in(&self, session: &Session, intent: Intent, started: bool) -> Result<(Receipt, i64), Fault> {
+        let (carrier, shadow) = self.carrier(session)?;
+        let home = self.home(&carrier, &intent).await?;
+        let mut owed = Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home };
+        let origin = intent.origin.clone();
+        let earlier = Earlier::default();
+        let receipt = carrier.apply(intent, &earlier).await?;
+        owed.id = match (&owed.action, &receipt) {
+            (Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id }, _) => id.clone(),
+            (Action::Create(_), Receipt::Created(resource)) => text(resource, "id"),
+            (Action::Create(_), _) => String::new(),
+        };
+        if let Some(fault) = shadow.run().fault() {
+            return Err(fault.into());
+        }
+        let item = NewItem {
+            space: self.ledger.tenant.to_string(),
+            resource: owed.id.clone(),
+            touches: touches(&owed.id, &shadow.run().written(), &shadow.run().seen()),
+            payload: self.payload(&owed)?,
+            asked_at: now(),
+            asked_by: origin.by.to_string(),
+            request: origin.request.to_string(),
+            summary: summary(&owed),
+        };
+        let number = session.push(&item)?;
+        if started {
+            session.mark_started(&[number])?;
+        }
+        shadow.pin(number)?;
+        tracing::info!(item = number, asked = item.summary, "accepted; owed to the directory");
+        Ok((receipt, number))
+    }
+
+    /// Where the entry of an intent is, as far as the shadow knows.
+    async fn home(&self, carrier: &Carrier, intent: &Intent) -> Result<Option<String>, Fault> {
+        let (Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id }) = &intent.action else {
+            return Ok(None);
+        };
+        let mapping = carrier.mapping(intent.kind)?;
+        let found = carrier.entry_by_id(mapping, id, vec![mapping.id.attribute.clone()]).await;
+        match found {
+            Ok(entry) => Ok(Some(entry.dn.to_string())),
+            // The intent itself is answered for that.
+            Err(Fault::NotFound { .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn payload(&self, owed: &Owed) -> Result<Vec<u8>, Fault> {
+        let mut owed = owed.clone();
+        if !self.policy.password_sync {
+            owed.forget_password();
+        }
+        let json = serde_json::to_vec(&owed.to_json()).map_err(|fault| Fault::Directory(fault.to_string()))?;
+        if !owed.has_password() {
+            return Ok(json);
+        }
+        let Some(key) = &self.key else {
+            return Err(
+                self.refused("a password would have to wait on the disk, and [store] has no key_file to seal it with")
+            );
+        };
+        key.seal(&json, &self.about(&owed.id)).map_err(|fault| self.refused(&fault.to_string()))
+    }
+
+    /// What an item of this tenant asks for.
+    pub fn read_payload(&self, item: &Item) -> Result<Owed, Unreadable> {
+        let payload = item.asked.payload.as_slice();
+        let opened = match (payload.first(), &self.key) {
+            (Some(b'{'), _) => Zeroizing::new(payload.to_vec()),
+            (_, Some(key)) => key.open(payload, &self.about(&item.asked.resource)).map_err(Unreadable::Sealed)?,
+            (_, None) => return Err(Unreadable::NoKey),
+        };
+        let json = serde_json::from_slice(&opened).map_err(|fault| Unreadable::Damaged(fault.to_string()))?;
+        Owed::from_json(json, |kind| self.mapping_of(kind))
+    }
+
+    fn about(&self, id: &str) -> Vec<u8> {
+        [self.ledger.tenant.as_bytes(), b"/", id.as_bytes()].concat()
+    }
+
+    fn refused(&self, why: &str) -> Fault {
+        let detail = format!("The directory is away, and the change can't be kept until it is back: {why}.");
+        Fault::Unavailable { detail, retry_after: self.policy.retry_after }
+    }
+
+    /// The resource with this id, with what is owed.
+    pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
+        let (this, id, projection) = (self.clone(), id.to_owned(), projection.clone());
+        let job = move |session: Session| async move { this.carrier(&session)?.0.get(kind, &id, &projection).await };
+        self.ledger.store.read(job).await.map_err(|fault| self.truthful(fault))
+    }
+
+    /// One page of a list, with what is owed.
+    pub async fn list(&self, asked: &[(ResourceKind, Query)]) -> Result<Page, Fault> {
+        if !self.is_filled() {
+            return Err(self.unknown());
+        }
+        let (this, asked) = (self.clone(), asked.to_vec());
+        let job = move |session: Session| async move { this.carrier(&session)?.0.list(&asked).await };
+        self.ledger.store.read(job).await
+    }
+
+    /// The part of the table for this kind, where it is served.
+    pub fn mapping_of(&self, kind: ResourceKind) -> Option<&ResourceMapping> {
+        match kind {
+            ResourceKind::User => Some(&self.mapping.user),
+            ResourceKind::Group => self.mapping.group.as_ref().filter(|_| self.policy.groups),
+        }
+    }
+
+    fn carrier(&self, session: &Session) -> Result<(Carrier, Shadow), StoreFault> {
+        let shadow = Shadow::open(session.clone(), &self.shape)?;
+        let target = Target::Shadow(shadow.clone());
+        let carrier = Carrier::new(Arc::clone(&self.mapping), target, self.policy.clone(), self.snapshots.clone());
+        Ok((carrier, shadow))
+    }
+
+    /// What a shadow that was never filled does not hold may exist all the same.
+    fn truthful(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::NotFound { .. } | Fault::Request(_) if !self.is_filled() => self.unknown(),
+            other => other,
+        }
+    }
+
+    fn unknown(&self) -> Fault {
+        Fault::Unavailable {
+            detail: "The directory is away, and the bridge has not yet read it once, so it can't answer in its place. \
+                     Ask again later."
+                .to_owned(),
+            retry_after: self.policy.retry_after,
+        }
+    }
+}
+
+/// The ids that an intent is about: its own, and those that it refers to.
+fn ids_in(intent: &Intent) -> impl Iterator<Item = &str> {
+    let (own, values): (Option<&String>, Vec<&Value>) = match &intent.action {
+        Action::Create(resource) => (None, resource.as_map().values().collect()),
+        Action::Replace { id, resource } => (Some(id), resource.as_map().values().collect()),
+        Action::Patch { id, patch } => (Some(id), patch.operations.iter().filter_map(|it| it.value.as_ref()).collect()),
+        Action::Delete { id } => (Some(id), Vec::new()),
+    };
+    let mut ids: Vec<&str> = own.map(String::as_str).into_iter().collect();
+    for value in values {
+        texts_in(value, &mut ids);
+    }
+    ids.into_iter()
+}
+
+fn texts_in<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(values) => values.iter().for_each(|value| texts_in(value, texts)),
+        Value::Object(values) => values.values().for_each(|value| texts_in(value, texts)),
+        _ => {}
+    }
+}
+
+/// The key by which intents for one resource take turns.
+pub(in crate::bridge) fn turn_key(intent: &Intent, mapping: &ResourceMapping) -> String {
+    match &intent.action {
+        Action::Create(resource) => mapping.unique_key(resource),
+        Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id } => id.clone(),
+    }
+}
+
+/// What an item changes and refers to besides its own resource, as the queue keeps it.
+fn touches(own: &str, written: &[String], seen: &[String]) -> Vec<String> {
+    let others = written.iter().filter(|id| *id != own).map(|id| ["w:", id].concat());
+    let referred = seen.iter().filter(|id| *id != own && !written.contains(id)).map(|id| ["r:", id].concat());
+    others.chain(referred).collect()
+}
+
+/// One line that says what is asked, without the values of the request.
+fn summary(owed: &Owed) -> String {
+    let name = match &owed.action {
+        Action::Create(resource) | Action::Replace { resource, .. } => {
+            let name = text(resource, "userName");
+            if name.is_empty() { text(resource, "displayName") } else { name }
+        }
+        Action::Patch { .. } | Action::Delete { .. } => {
+            let home = owed.home.as_deref().and_then(|home| Dn::parse(home).ok()).and_then(|home| home.rdn());
+            home.map(|rdn| rdn.to_string()).unwrap_or_default()
+        }
+    };
+    let words = [owed.verb(), &owed.kind.name().to_lowercase(), &name];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn text(resource: &Resource, attribute: &str) -> String {
+    resource.text(&AttributePath::core(attribute)).map(Into::into).unwrap_or_default()
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,27 @@
+//! What keeps an outage of the directory from being noticed (docs/decisions/0011-outages.md).
+//!
+//! | file | does |
+//! |---|---|
+//! | `keep` | accepts what the directory can't do now, and answers in its place |
+//! | `ledger` | what is owed, beyond a request and beyond the process |
+//! | `stored` | intents as data |
+//! | `schedule` | in which order they may be carried out |
+//! | `drain` | carries them out |
+//! | `backstage` | what works in the background |
+//! | `echoes` | the shadow follows what the directory does |
+//! | `aliases` | ids that were given out before the directory gave its own |
+
+mod aliases;
+mod backstage;
+mod drain;
+mod echoes;
+mod keep;
+mod ledger;
+mod schedule;
+mod stored;
+
+pub(super) use aliases::Aliases;
+pub use backstage::Backstage;
+pub(super) use echoes::Echoes;
+pub(super) use keep::{Keep, turn_key};
+pub use ledger::Ledger;

@@ -1,0 +1,343 @@
+//! Reading the directory into the shadow: all of it, what changed since, and who is gone.
+//!
+//! The directory is read outside the store's jobs; what was read goes into them in batches.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use tokio::sync::mpsc;
+
+use super::rules::{definitions, moment};
+use super::shape::Shape;
+use super::{Learned, SCHEMA, Shadow, now, written_time};
+use crate::bridge::target::Target;
+use crate::directory::{AttributeName, Dn, Entry, Fault, Filter, Scope, Search};
+use crate::mapping::ResourceMapping;
+use crate::scim::ResourceKind;
+use crate::store::{Durability, Session, Store, StoreFault};
+
+/// Entries in one job.
+const BATCH: usize = 500;
+/// Values in one job: a few large groups are much work, too.
+const VALUES: usize = 20_000;
+/// Entries asked for by their ids at once.
+const AT_ONCE: usize = 200;
+/// How often an entry is read again that is changed while it is read.
+const AGAIN: usize = 3;
+/// Servers of one directory may have clocks that differ, and a change may show later than its stamp.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
+/// The mark of a whole reading: the fingerprint of the table and when it was begun.
+const FILLED: &str = "shadow filled";
+/// The mark of the latest change stamp that was seen of a kind.
+const LATEST: &str = "shadow latest ";
+
+/// Why the directory could not be read into the shadow.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::bridge) enum FillFault {
+    /// The directory's fault.
+    #[error(transparent)]
+    Directory(#[from] Fault),
+    /// The store's fault.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+/// Whether the shadow holds all that this table asks for.
+pub(in crate::bridge) fn is_filled(session: &Session, shape: &Shape) -> Result<bool, StoreFault> {
+    let mark = session.mark(&shape.space, FILLED)?;
+    Ok(mark.is_some_and(|mark| mark.split(|byte| *byte == b' ').next() == Some(shape.fingerprint().as_bytes())))
+}
+
+/// Reads all entries of the table's kinds, forgets those that are gone, and notes that the shadow is filled. Answers
+/// how many entries were read; `progress` is told after each batch.
+pub(in crate::bridge) async fn fill(
+    directory: &Target,
+    store: &Store,
+    shape: &Arc<Shape>,
+    progress: &(dyn Fn(usize) + Send + Sync),
+) -> Result<usize, FillFault> {
+    let begun = now();
+    remember_schema(directory, store, shape).await?;
+    let mut reading = Reading::new(directory, store, shape, progress);
+    for part in shape.parts() {
+        reading.read(part, part.filter.clone()).await?;
+        forget_unseen(store, shape, part.kind, begun).await?;
+    }
+    let count = reading.count;
+    let shape = Arc::clone(shape);
+    store
+        .write(Durability::Soon, async move |session: Session| {
+            Shadow::open(session.clone(), &shape)?.forget_graves(begun)?;
+            let mark = [shape.fingerprint(), begun.to_string()].join(" ");
+            session.set_mark(&shape.space, FILLED, mark.as_bytes())
+        })
+        .await?;
+    Ok(count)
+}
+
+/// Reads the entries that changed since the directory was last read. Answers how many that were.
+pub(in crate::bridge) async fn refresh(
+    directory: &Target,
+    store: &Store,
+    shape: &Arc<Shape>,
+) -> Result<usize, FillFault> {
+    let mut reading = Reading::new(directory, store, shape, &|_| {});
+    for part in shape.parts() {
+        let (space, name) = (shape.space.clone(), latest(part.kind));
+        let mark = store.read(async move |session: Session| session.mark(&space, &name)).await?;
+        let since = mark.as_deref().and_then(moment).and_then(|at| at.checked_sub(OVERLAP).ok());
+        let mut filter = part.filter.clone();
+        if let Some(since) = since {
+            filter = filter.and(Filter::GreaterOrEqual(shape.dialect.modified.clone(), written_time(since)));
+        }
+        reading.read(part, filter).await?;
+    }
+    Ok(reading.count)
+}
+
+/// Compares the ids that the directory has with those of the shadow: who is gone is forgotten, after the directory was
+/// asked a second time, and who is missing is read. Answers how many were forgotten or read.
+pub(in crate::bridge) async fn sweep(
+    directory: &Target,
+    store: &Store,
+    shape: &Arc<Shape>,
+) -> Result<usize, FillFault> {
+    let mut changed = 0;
+    for part in shape.parts() {
+        let begun = now();
+        let there = ids_in(directory, part).await?;
+        let known = ids_known(store, shape, part.kind).await?;
+        let gone: Vec<Vec<u8>> = known.difference(&there).cloned().collect();
+        let missing: Vec<Vec<u8>> = there.difference(&known).cloned().collect();
+        for values in gone.chunks(AT_ONCE) {
+            changed += confirm_gone(directory, store, shape, part, values, begun).await?;
+        }
+        for values in missing.chunks(AT_ONCE) {
+            let mut reading = Reading::new(directory, store, shape, &|_| {});
+            reading.read(part, part.filter.clone().and(any_of(part, values))).await?;
+            changed += reading.count;
+        }
+    }
+    let shape = Arc::clone(shape);
+    let old = now() - 600_000;
+    store
+        .write(Durability::Soon, async move |session: Session| Shadow::open(session, &shape)?.forget_graves(old))
+        .await?;
+    Ok(changed)
+}
+
+/// What is known of the schema counts from the next job on, so it is read before any entry.
+async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
+    // Without the schema comparisons go without regard to case.
+    let Ok(schema) = directory.schema().await else { return Ok(()) };
+    let names: Vec<AttributeName> = shape.parts().flat_map(|part| shape.attributes_to_read(part)).collect();
+    let text = definitions(&schema, names.iter());
+    let space = shape.space.clone();
+    let remember = async move |session: Session| session.set_mark(&space, SCHEMA, &text);
+    Ok(store.write(Durability::Soon, remember).await?)
+}
+
+async fn forget_unseen(store: &Store, shape: &Arc<Shape>, kind: ResourceKind, before: i64) -> Result<(), StoreFault> {
+    let mut after = None::<Vec<u8>>;
+    loop {
+        let (shape, from) = (Arc::clone(shape), after.take());
+        let forget =
+            async move |session: Session| Shadow::open(session, &shape)?.forget_unseen(kind, before, from.as_deref());
+        after = store.write(Durability::Soon, forget).await?;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn ids_in(directory: &Target, part: &ResourceMapping) -> Result<HashSet<Vec<u8>>, Fault> {
+    let mut found = HashSet::new();
+    for base in part.search_bases() {
+        let search = search_for(base, part.filter.clone(), vec![part.id.attribute.clone()]);
+        directory
+            .scan(&search, &mut |entry| {
+                found.extend(entry.values(&part.id.attribute).first().cloned());
+                ControlFlow::Continue(())
+            })
+            .await?;
+    }
+    Ok(found)
+}
+
+async fn ids_known(store: &Store, shape: &Arc<Shape>, kind: ResourceKind) -> Result<HashSet<Vec<u8>>, StoreFault> {
+    let shape = Arc::clone(shape);
+    store.read(async move |session: Session| Shadow::open(session, &shape)?.known_ids(kind)).await
+}
+
+async fn confirm_gone(
+    directory: &Target,
+    store: &Store,
+    shape: &Arc<Shape>,
+    part: &ResourceMapping,
+    values: &[Vec<u8>],
+    begun: i64,
+) -> Result<usize, FillFault> {
+    let mut gone: HashSet<Vec<u8>> = values.iter().cloned().collect();
+    let filter = part.filter.clone().and(any_of(part, values));
+    for base in part.search_bases() {
+        for entry in directory.search(&search_for(base, filter.clone(), vec![part.id.attribute.clone()])).await? {
+            for value in entry.values(&part.id.attribute) {
+                gone.remove(value);
+            }
+        }
+    }
+    let (count, shape, id) = (gone.len(), Arc::clone(shape), part.id.clone());
+    let forget = async move |session: Session| {
+        let shadow = Shadow::open(session, &shape)?;
+        gone.iter().try_for_each(|value| shadow.forget(&id, value, begun))
+    };
+    store.write(Durability::Soon, forget).await?;
+    Ok(count)
+}
+
+fn any_of(part: &ResourceMapping, ids: &[Vec<u8>]) -> Filter {
+    Filter::Or(ids.iter().map(|id| Filter::Equal(part.id.attribute.clone(), id.clone())).collect())
+}
+
+fn search_for(base: Dn, filter: Filter, attributes: Vec<AttributeName>) -> Search {
+    Search { base, scope: Scope::Sub, filter, attributes, size_limit: 0 }
+}
+
+fn latest(kind: ResourceKind) -> String {
+    [LATEST, kind.name()].concat()
+}
+
+/// What one batch came to.
+struct Taken {
+    /// Entries that were changed after they were asked for.
+    again: Vec<Dn>,
+}
+
+/// Entries on their way from the directory into the store.
+struct Reading<'a> {
+    directory: &'a Target,
+    store: &'a Store,
+    shape: &'a Arc<Shape>,
+    progress: &'a (dyn Fn(usize) + Send + Sync),
+    count: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(
+        directory: &'a Target,
+        store: &'a Store,
+        shape: &'a Arc<Shape>,
+        progress: &'a (dyn Fn(usize) + Send + Sync),
+    ) -> Self {
+        Self { directory, store, shape, progress, count: 0 }
+    }
+
+    /// Reads what `filter` finds into the shadow.
+    async fn read(&mut self, part: &ResourceMapping, filter: Filter) -> Result<(), FillFault> {
+        let mut again = Vec::new();
+        for base in part.search_bases() {
+            let search = search_for(base, filter.clone(), self.shape.attributes_to_read(part));
+            again.extend(self.read_base(part, &search).await?);
+        }
+        for _ in 0..AGAIN {
+            let mut still = Vec::new();
+            for dn in again {
+                let search = Search {
+                    scope: Scope::Base,
+                    ..search_for(dn, part.filter.clone(), self.shape.attributes_to_read(part))
+                };
+                let asked_at = now();
+                match self.directory.search(&search).await {
+                    Ok(found) => still.extend(self.take(part.kind, found, asked_at).await?.again),
+                    Err(fault) if fault.kind == crate::directory::FaultKind::NotFound => {}
+                    Err(fault) => return Err(fault.into()),
+                }
+            }
+            again = still;
+        }
+        Ok(())
+    }
+
+    /// Reads one base; answers which entries have to be read again.
+    async fn read_base(&mut self, part: &ResourceMapping, search: &Search) -> Result<Vec<Dn>, FillFault> {
+        let asked_at = now();
+        let (sender, mut batches) = mpsc::unbounded_channel();
+        let directory = self.directory;
+        let read = async move {
+            let mut batch = Batch::default();
+            let outcome = directory
+                .scan(search, &mut |entry| match batch.push(entry).map(|full| sender.send(full)) {
+                    Some(Err(_)) => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                })
+                .await;
+            // Nobody takes it only when the store has failed.
+            let _ = sender.send(batch.entries);
+            outcome.map_err(FillFault::from)
+        };
+        let keep = async {
+            let mut again = Vec::new();
+            while let Some(batch) = batches.recv().await {
+                again.extend(self.take(part.kind, batch, asked_at).await?.again);
+            }
+            Ok::<_, FillFault>(again)
+        };
+        let ((), again) = futures_util::try_join!(read, keep)?;
+        Ok(again)
+    }
+
+    async fn take(&mut self, kind: ResourceKind, batch: Vec<Entry>, asked_at: i64) -> Result<Taken, StoreFault> {
+        if batch.is_empty() {
+            return Ok(Taken { again: Vec::new() });
+        }
+        self.count += batch.len();
+        let shape = Arc::clone(self.shape);
+        let learn = async move |session: Session| learn_all(&Shadow::open(session, &shape)?, kind, batch, asked_at);
+        let taken = self.store.write(Durability::Soon, learn).await?;
+        (self.progress)(self.count);
+        Ok(taken)
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    values: usize,
+}
+
+impl Batch {
+    /// Takes an entry; answers the batch when it is full.
+    fn push(&mut self, entry: Entry) -> Option<Vec<Entry>> {
+        self.values += entry.attributes().map(|(_, values)| values.len()).sum::<usize>();
+        self.entries.push(entry);
+        let full = self.entries.len() >= BATCH || self.values >= VALUES;
+        full.then(|| std::mem::take(self).entries)
+    }
+}
+
+fn learn_all(shadow: &Shadow, kind: ResourceKind, batch: Vec<Entry>, asked_at: i64) -> Result<Taken, StoreFault> {
+    let mut taken = Taken { again: Vec::new() };
+    let (space, name) = (&shadow.shape.space, latest(kind));
+    let before = shadow.session.mark(space, &name)?;
+    let mut last = before.clone();
+    for entry in batch {
+        let stamp = entry.values(&shadow.shape.dialect.modified).first().cloned();
+        if stamp.as_deref().and_then(moment) > last.as_deref().and_then(moment) {
+            last = stamp;
+        }
+        let dn = entry.dn.clone();
+        match shadow.learn(entry, kind, asked_at)? {
+            Learned::Newer => taken.again.push(dn),
+            Learned::NoId => {
+                tracing::warn!(entry = %dn, "the entry does not show its id; it is left out of the shadow");
+            }
+            Learned::Kept | Learned::Held => {}
+        }
+    }
+    if let Some(last) = last.filter(|last| before.as_ref() != Some(last)) {
+        shadow.session.set_mark(space, &name, &last)?;
+    }
+    Ok(taken)
+}

@@ -1,0 +1,151 @@
+//! What is read of the directory goes into the shadow, unless the shadow knows better.
+
+use std::collections::HashSet;
+
+use super::record::Kinds;
+use super::{Doc, Rule, Shadow, doc, field, key};
+use crate::directory::{AttributeName, Dn, Entry};
+use crate::mapping::IdAttribute;
+use crate::scim::ResourceKind;
+use crate::store::StoreFault;
+
+/// How many documents are read at a time.
+const PAGE: usize = 500;
+
+/// What became of an entry that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge) enum Learned {
+    /// It is kept.
+    Kept,
+    /// Owed items hold it, or its name or its id: it is as they made it.
+    Held,
+    /// The shadow was changed after the entry was asked for; reading it again tells.
+    Newer,
+    /// It does not show its id.
+    NoId,
+}
+
+impl Shadow {
+    /// Keeps an entry of the directory that was asked for at `asked_at`, in milliseconds since 1970, and found by the
+    /// filter of `kind`.
+    pub fn learn(&self, entry: Entry, kind: ResourceKind, asked_at: i64) -> Result<Learned, StoreFault> {
+        let Some(id) = self.shape.part(kind).map(|part| &part.id) else { return Ok(Learned::NoId) };
+        let Some(text) = id.of(&entry) else { return Ok(Learned::NoId) };
+        let own_key = key::of(&entry.dn);
+        if self.has_left(&own_key, &text, asked_at)? {
+            return Ok(Learned::Held);
+        }
+        let by_id = self.doc_with_id(id, &entry)?;
+        let by_name = self.doc_at(&entry.dn)?;
+        let same = by_id.as_ref().zip(by_name.as_ref()).is_some_and(|(one, other)| one.row == other.row);
+        let known: Vec<&Doc> = by_id.iter().chain(by_name.iter().filter(|_| !same)).collect();
+        for doc in &known {
+            if self.is_pinned(doc.row)? {
+                self.session.restamp(doc.row, asked_at.max(doc.stamp))?;
+                return Ok(Learned::Held);
+            }
+        }
+        if known.iter().any(|doc| doc.stamp > asked_at) {
+            return Ok(Learned::Newer);
+        }
+        let mut kinds = Kinds::only(kind);
+        if let Some(doc) = &by_id {
+            kinds = doc.kinds.with(kind, true);
+        }
+        if let Some(other) = by_name.filter(|_| !same) {
+            self.session.delete(other.row)?;
+        }
+        if let Some(moved) = by_id.filter(|_| !same) {
+            self.session.rekey(moved.row, &own_key)?;
+        }
+        self.keep_read(entry, kinds, asked_at)?;
+        Ok(Learned::Kept)
+    }
+
+    /// The document of the entry that has the id of `entry`.
+    fn doc_with_id(&self, id: &IdAttribute, entry: &Entry) -> Result<Option<Doc>, StoreFault> {
+        let Some(value) = entry.values(&id.attribute).first() else { return Ok(None) };
+        let form = self.rule(&id.attribute).form(value);
+        let found = self.session.with_field(&self.shape.space, &field(&id.attribute), &form)?;
+        found.first().map(doc).transpose()
+    }
+
+    /// Keeps an entry as the directory showed it.
+    pub(super) fn keep_read(&self, mut entry: Entry, kinds: Kinds, stamp: i64) -> Result<(), StoreFault> {
+        let links = self.shape.members().map(|members| (members.attribute.clone(), entry.remove(&members.attribute)));
+        self.strip(&mut entry);
+        let doc = self.keep(entry, kinds, stamp)?;
+        if let Some((attribute, values)) = links {
+            self.replace_links(doc.row, &attribute, &values)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what is computed here, and what is never kept.
+    pub(super) fn strip(&self, entry: &mut Entry) {
+        let names: Vec<AttributeName> = entry.attributes().map(|(name, _)| name.clone()).collect();
+        for name in names {
+            if self.shape.is_secret(&name) {
+                entry.remove(&name);
+            } else if self.shape.is_member_of(&name) {
+                let mut values = entry.remove(&name);
+                values.retain(|value| !self.is_known_group(value));
+                entry.insert(name, values);
+            }
+        }
+    }
+
+    fn is_known_group(&self, value: &[u8]) -> bool {
+        let dn = std::str::from_utf8(value).ok().and_then(|text| Dn::parse(text).ok());
+        dn.is_some_and(|dn| self.shape.knows_group(&dn))
+    }
+
+    /// Forgets the entries of this kind that were not written or read since `before`, in milliseconds since 1970, in
+    /// one page of the store; owed items keep theirs. Answers where the next page begins.
+    pub(super) fn forget_unseen(
+        &self,
+        kind: ResourceKind,
+        before: i64,
+        after: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, StoreFault> {
+        let page = self.session.with_prefix(&self.shape.space, &[], after, PAGE)?;
+        let next = page.last().map(|last| last.key.clone());
+        for stored in page {
+            let doc = doc(&stored)?;
+            let only = doc.kinds == Kinds::only(kind) || doc.kinds == Kinds::default();
+            if only && doc.stamp < before && !self.is_pinned(doc.row)? {
+                self.session.delete(doc.row)?;
+            }
+        }
+        Ok(next)
+    }
+
+    /// The ids of the entries of this kind, as the directory writes them.
+    pub(super) fn known_ids(&self, kind: ResourceKind) -> Result<HashSet<Vec<u8>>, StoreFault> {
+        let (mut ids, mut after) = (HashSet::new(), None::<Vec<u8>>);
+        let Some(part) = self.shape.part(kind) else { return Ok(ids) };
+        loop {
+            let page = self.session.with_prefix(&self.shape.space, &[], after.as_deref(), PAGE)?;
+            let Some(last) = page.last() else { return Ok(ids) };
+            after = Some(last.key.clone());
+            for stored in page {
+                let doc = doc(&stored)?;
+                if doc.kinds.has(kind) {
+                    ids.extend(doc.entry.values(&part.id.attribute).first().cloned());
+                }
+            }
+        }
+    }
+
+    /// Forgets the entry with this id, which the directory no longer has, unless it was written since `before` or an
+    /// owed item holds it.
+    pub(super) fn forget(&self, id: &IdAttribute, value: &[u8], before: i64) -> Result<(), StoreFault> {
+        let form = Rule::Exact.form(value);
+        for stored in self.session.with_field(&self.shape.space, &field(&id.attribute), &form)? {
+            if stored.stamp < before && !self.is_pinned(stored.row)? {
+                self.session.delete(stored.row)?;
+            }
+        }
+        Ok(())
+    }
+}

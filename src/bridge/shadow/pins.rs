@@ -1,0 +1,104 @@
+//! What owed items have changed: entries that must not be refreshed from the directory until the items are done, and
+//! names that somebody owes it to the directory to leave.
+
+use std::collections::BTreeSet;
+
+use super::{Shadow, now};
+use crate::store::{Document, StoreFault, Stored};
+
+/// The list of the items that hold a document.
+const OWED: &str = "owed";
+/// The field of a tombstone with the ids of those who stood there.
+const ID: &str = "id";
+/// Between the ids in a tombstone.
+const BREAK: &str = "\n";
+
+impl Shadow {
+    /// Ties all that this run wrote to `item`: see [`Shadow::is_pinned`]. Names that were left stay reserved.
+    pub fn pin(&self, item: i64) -> Result<(), StoreFault> {
+        let item = number(item);
+        for row in self.run.rows() {
+            self.session.add_links(row, OWED, std::slice::from_ref(&item))?;
+        }
+        for (key, ids) in self.run.vacated() {
+            if self.session.document(&self.shape.space, &key)?.is_none() {
+                let row = self.bury(&key, &ids)?;
+                self.session.add_links(row, OWED, std::slice::from_ref(&item))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unties all that `item` holds: it is done, or it was dropped.
+    pub fn unpin(&self, item: i64) -> Result<(), StoreFault> {
+        let item = number(item);
+        for held in self.session.with_field(&self.shape.space, OWED, &item)? {
+            self.session.remove_links(held.row, OWED, std::slice::from_ref(&item))?;
+        }
+        for grave in self.session.with_field(&self.shape.gone(), OWED, &item)? {
+            self.session.remove_links(grave.row, OWED, std::slice::from_ref(&item))?;
+            if !self.is_pinned(grave.row)? {
+                self.session.delete(grave.row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an owed item holds this document.
+    pub fn is_pinned(&self, row: i64) -> Result<bool, StoreFault> {
+        Ok(!self.session.first_links(row, OWED, 1)?.is_empty())
+    }
+
+    /// Leaves a tombstone at a name.
+    pub(super) fn bury(&self, key: &[u8], ids: &BTreeSet<String>) -> Result<i64, StoreFault> {
+        let mut all = ids.clone();
+        if let Some(grave) = self.session.document(&self.shape.gone(), key)? {
+            all.extend(buried(&grave));
+        }
+        let fields = all.iter().map(|id| (ID.to_owned(), id.as_bytes().to_vec())).collect();
+        let body = all.into_iter().collect::<Vec<_>>().join(BREAK).into_bytes();
+        self.session.put(&self.shape.gone(), &Document { key: key.to_vec(), body, fields, stamp: now() })
+    }
+
+    /// Whoever takes a name that somebody still has to leave waits for them.
+    pub(super) fn note_entered(&self, key: &[u8]) -> Result<(), StoreFault> {
+        if let Some(grave) = self.session.document(&self.shape.gone(), key)?
+            && self.is_pinned(grave.row)?
+        {
+            self.run.note_seen(buried(&grave));
+        }
+        Ok(())
+    }
+
+    /// Whether an entry that was read at `asked_at` has left since: by an owed item, or later than it was read.
+    pub(super) fn has_left(&self, key: &[u8], id: &str, asked_at: i64) -> Result<bool, StoreFault> {
+        let gone = self.shape.gone();
+        let mut graves = self.session.with_field(&gone, ID, id.as_bytes())?;
+        graves.extend(self.session.document(&gone, key)?);
+        for grave in graves {
+            if grave.stamp > asked_at || self.is_pinned(grave.row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Forgets the tombstones that nothing is owed for, of those who left before `stamp`.
+    pub(super) fn forget_graves(&self, stamp: i64) -> Result<(), StoreFault> {
+        for grave in self.session.with_prefix(&self.shape.gone(), &[], None, usize::MAX)? {
+            if grave.stamp < stamp && !self.is_pinned(grave.row)? {
+                self.session.delete(grave.row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(item: i64) -> Vec<u8> {
+    item.to_be_bytes().to_vec()
+}
+
+fn buried(grave: &Stored) -> Vec<String> {
+    let text = String::from_utf8_lossy(&grave.body);
+    text.split(BREAK).filter(|id| !id.is_empty()).map(ToOwned::to_owned).collect()
+}

@@ -1,0 +1,23 @@
+//! What a job works on.
+
+use std::sync::Arc;
+
+use super::StoreFault;
+use super::sqlite::{Answer, Connection, Slot};
+
+/// The store during one job. It can be cloned and held across awaits, but is of no use after the job.
+#[derive(Debug, Clone)]
+pub struct Session {
+    slot: Arc<Slot>,
+}
+
+impl Session {
+    pub(super) fn new(slot: Arc<Slot>) -> Self {
+        Self { slot }
+    }
+
+    /// Does one thing on the connection.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> Answer<T>) -> Result<T, StoreFault> {
+        self.slot.with(work)
+    }
+}

@@ -1,0 +1,120 @@
+//! The directory is away: the identity provider goes on as if nothing were, and afterwards the directory is as it would
+//! have been.
+
+use crate::harness::{Answer, Proxy, Slapd};
+use crate::world::{World, okta_user, patch};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
+
+/// A bridge that reaches the shared directory through a stretch of network that can fail, and has read it once.
+async fn behind(proxy: &Proxy, name: &str) -> World {
+    let world = World::with(name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
+    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    world
+}
+
+fn proxy() -> Proxy {
+    Proxy::before(Slapd::shared().port())
+}
+
+fn owed(answer: &Answer) -> i64 {
+    answer.header("scim2ldap-owed").parse().expect("the number of an item")
+}
+
+/// Waits until nothing is owed any more: a change is carried out at once again.
+async fn settled(world: &World) {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = world.scim.post("/Users", &okta_user("settled-probe", "Pro", "Be")).await;
+        answer.expect(201);
+        let deleted = world.scim.delete(&format!("/Users/{}", answer.id())).await;
+        deleted.expect(204);
+        if answer.header("scim2ldap-owed").is_empty() && deleted.header("scim2ldap-owed").is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "still owed:\n{}", world.daemon.log_text());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn add_members(ids: &[&str]) -> Value {
+    let members: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
+    patch(&json!([{"op": "add", "path": "members", "value": members}]))
+}
+
+#[tokio::test]
+async fn a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches_up() {
+    let proxy = proxy();
+    let world = behind(&proxy, "outage-whole").await;
+    let scim = &world.scim;
+    let boss = scim.post("/Users", &okta_user("boss", "Bo", "Ss")).await;
+    boss.expect(201);
+    proxy.refuse();
+
+    assert_eq!(scim.search("/Users", "userName eq \"ada\"").await.total(), 0);
+    assert_eq!(scim.search("/Users", "userName eq \"boss\"").await.total(), 1);
+    let ada = scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    ada.expect(201);
+    assert!(owed(&ada) > 0);
+    scim.post("/Users", &okta_user("ADA", "Ada", "Again")).await.expect_error(409, "uniqueness");
+    let path = format!("/Users/{}", ada.id());
+    let read = scim.get(&path).await;
+    assert_eq!(read.expect(200)["name"]["familyName"], "Lovelace");
+    let mut put = okta_user("ada.king", "Ada", "King");
+    put["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"] = json!({"manager": {"value": boss.id()}});
+    put["schemas"] = json!([crate::world::USER, crate::world::ENTERPRISE]);
+    scim.put(&path, &put).await.expect(200);
+    let gone = patch(&json!([{"op": "replace", "value": {"active": false}}]));
+    scim.patch(&path, &gone).await.expect(200);
+    let group = scim.post("/Groups", &json!({"displayName": "Staff", "members": []})).await;
+    group.expect(201);
+    scim.patch(&format!("/Groups/{}", group.id()), &add_members(&[&ada.id(), &boss.id()])).await.expect(204);
+    let members = scim.get(&format!("/Groups/{}", group.id())).await;
+    assert_eq!(members.expect(200)["members"].as_array().map(Vec::len), Some(2));
+    assert!(world.raw.find(&world.people(), "(uid=ada.king)").await.is_empty(), "nothing has arrived yet");
+
+    proxy.resume();
+    settled(&world).await;
+    let entry = world.user("ada.king").await;
+    assert_eq!(entry["sn"], ["King"]);
+    assert_eq!(entry["manager"], [format!("uid=boss,{}", world.people())]);
+    assert_eq!(entry["pwdAccountLockedTime"], ["000001010000Z"]);
+    let (_, staff) = world.raw.find_one(&world.base, "(cn=Staff)").await;
+    assert_eq!(staff["member"], [format!("uid=ada.king,{}", world.people()), format!("uid=boss,{}", world.people())]);
+    let after = scim.get(&path).await;
+    assert_eq!(after.expect(200)["id"], ada.id(), "the id that was given out is the one that stays");
+    assert_eq!(after.body["userName"], "ada.king");
+    let listed = scim.search("/Users", &format!("id eq \"{}\"", ada.id())).await;
+    assert_eq!(listed.total(), 1);
+    let members = scim.get(&format!("/Groups/{}", group.id())).await;
+    assert!(members.body["members"].to_string().contains(&ada.id()));
+}
+
+#[tokio::test]
+async fn what_was_accepted_outlives_the_process() {
+    let proxy = proxy();
+    let mut world = behind(&proxy, "outage-killed").await;
+    proxy.refuse();
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let created = world.scim.post("/Users", &okta_user(&format!("user{number}"), "U", "Ser")).await;
+        created.expect(201);
+        ids.push(created.id());
+    }
+    world.daemon.kill();
+    world.daemon.restart();
+    world.scim = world.daemon.scim(crate::harness::BASIC);
+    assert_eq!(world.scim.get("/Users?count=100").await.total(), 20);
+    world.scim.get(&format!("/Users/{}", ids[7])).await.expect(200);
+    world.scim.delete(&format!("/Users/{}", ids[7])).await.expect(204);
+    world.scim.get(&format!("/Users/{}", ids[7])).await.expect(404);
+    proxy.resume();
+    settled(&world).await;
+    let found = world.raw.find(&world.people(), "(objectClass=inetOrgPerson)").await;
+    assert_eq!(found.len(), 19);
+    for id in ids.iter().enumerate().filter(|(at, _)| *at != 7).map(|(_, id)| id) {
+        world.scim.get(&format!("/Users/{id}")).await.expect(200);
+    }
+}
