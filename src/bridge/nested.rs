@@ -32,6 +32,9 @@ impl Carrier {
             .filter(|(_, direct)| !direct.is_empty())
             .collect();
         match &mapping.groups {
+            GroupsOf::Attribute(_) if self.dialect().member_of_all => {
+                self.sort_out(groups, members, direct, known).await?;
+            }
             GroupsOf::Attribute(attribute) if self.dialect().in_chain_rule.is_none() => {
                 let starts = direct.iter().flat_map(|(_, direct)| direct.iter().cloned()).collect();
                 let above = self.above(groups, attribute, starts, known).await?;
@@ -54,6 +57,26 @@ impl Carrier {
                     known.note_indirect(user, indirect);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Where the server's own attribute names all groups, a search tells which of them are not direct ones.
+    async fn sort_out(
+        &self,
+        groups: &ResourceMapping,
+        members: &Members,
+        named: Vec<(Dn, HashSet<Dn>)>,
+        known: &mut Known,
+    ) -> Result<(), Fault> {
+        for (user, mut named) in named {
+            let value = user.as_str().as_bytes().to_vec();
+            let wish = (false, vec![groups.id.attribute.clone()]);
+            let listing = self.groups_listing(groups, members, value, wish).await;
+            for group in listing.map_err(|fault| self.fault(fault))? {
+                named.remove(&group.dn);
+            }
+            known.note_indirect(user, named.into_iter().collect());
         }
         Ok(())
     }

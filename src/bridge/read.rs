@@ -118,10 +118,9 @@ impl Carrier {
 
     async fn complete(&self, mapping: &ResourceMapping, mut found: Found, known: &Known) -> Result<Resource, Fault> {
         found.reading.pointers.extend(known.groups_of(&found.reading.dn).iter().cloned().map(Pointer::group));
-        found
-            .reading
-            .pointers
-            .extend(known.indirect_of(&found.reading.dn).iter().cloned().map(Pointer::indirect_group));
+        let indirect = known.indirect_of(&found.reading.dn);
+        found.reading.pointers.retain(|pointer| !indirect.contains(&pointer.dn) || !pointer.is_group());
+        found.reading.pointers.extend(indirect.iter().cloned().map(Pointer::indirect_group));
         let members = match (&mapping.members, found.members) {
             (Some(members), Some(values)) => Some(self.members_text(members, &values).await?),
             _ => None,

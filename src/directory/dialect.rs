@@ -68,6 +68,8 @@ pub struct Dialect {
     pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
     pub bit_and_rule: &'static str,
+    /// memberOf also names the groups that hold the entry's groups (389 Directory Server's plugin, as it is set up at first).
+    pub member_of_all: bool,
     /// Matching rule that follows a chain of links, such as nested memberships.
     pub in_chain_rule: Option<&'static str>,
     /// How a password is set.
@@ -106,6 +108,7 @@ const OPEN_LDAP: Dialect = Dialect {
     matches_every_string: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
+    member_of_all: false,
     in_chain_rule: None,
     password: PasswordWay::Operation,
     password_needs_tls: false,
@@ -142,6 +145,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
         AttributeName::literal("sAMAccountName"),
     ],
     bit_and_rule: BIT_AND,
+    member_of_all: false,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
     password: PasswordWay::Attribute(AttributeName::literal("unicodePwd")),
     password_needs_tls: true,
@@ -182,6 +186,7 @@ const DS_389: Dialect = Dialect {
     matches_every_string: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
+    member_of_all: true,
     in_chain_rule: None,
     password: PasswordWay::Attribute(AttributeName::literal("userPassword")),
     password_needs_tls: false,

@@ -46,6 +46,12 @@ impl Pointer {
         Self { path: AttributePath::core("groups"), to: Some(ResourceKind::Group), dn, multi: true, indirect: false }
     }
 
+    /// Whether it points at a group that a user is a member of.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.path == AttributePath::core("groups")
+    }
+
     /// A group that a user is in by way of other groups.
     #[must_use]
     pub fn indirect_group(dn: Dn) -> Self {

@@ -1,13 +1,18 @@
 //! Groups in groups: which of them a user is shown to be in.
 
 use crate::groups::values;
-use crate::harness::{field, shipped};
+use crate::harness::{Kind, field, shipped};
 use crate::world::{World, patch};
 use serde_json::{Value, json};
 
+on_every_directory! {
+    groups_that_hold_a_users_groups_are_shown_as_indirect_by_what_the_server_keeps,
+    groups_that_hold_a_users_groups_are_shown_as_indirect_by_searches,
+}
+
 /// The shipped table with other keys for users.
-pub fn table(keys: &str) -> String {
-    let text = std::fs::read_to_string(shipped("mapping/openldap.toml")).unwrap();
+fn table(kind: Kind, keys: &str) -> String {
+    let text = std::fs::read_to_string(shipped(kind.facts().mapping)).unwrap();
     let (before, after) = text.split_once("[user]\n").unwrap();
     assert!(!after.contains("\ngroups ="), "the shipped table says it already");
     format!("{before}[user]\n{keys}\n{after}")
@@ -31,8 +36,8 @@ async fn groups_of(world: &World, user: &str) -> Vec<(String, String, String)> {
     groups
 }
 
-async fn nested(name: &str, keys: &str) {
-    let world = World::with(name, |config| config.log("debug").mapping_text(&table(keys))).await;
+async fn nested(kind: Kind, name: &str, keys: &str) {
+    let world = World::on_with(kind, name, |config| config.mapping_text(&table(kind, keys))).await;
     let ids = world.people_named(&["ada", "bob", "eve"]).await;
     let inner = world.group("Inner", &[&ids[0]]).await;
     let middle = world.group("Middle", &[&inner, &ids[1]]).await;
@@ -75,20 +80,18 @@ async fn nested(name: &str, keys: &str) {
     assert_eq!(groups_of(&world, &ids[0]).await, of_ada);
 }
 
-#[tokio::test]
-async fn groups_that_hold_a_users_groups_are_shown_as_indirect_by_what_the_server_keeps() {
-    nested("nested-memberof", "nested_groups = true").await;
+async fn groups_that_hold_a_users_groups_are_shown_as_indirect_by_what_the_server_keeps(kind: Kind) {
+    nested(kind, "nested-memberof", "nested_groups = true").await;
 }
 
-#[tokio::test]
-async fn groups_that_hold_a_users_groups_are_shown_as_indirect_by_searches() {
-    nested("nested-search", "nested_groups = true\ngroups = \"search\"").await;
+async fn groups_that_hold_a_users_groups_are_shown_as_indirect_by_searches(kind: Kind) {
+    nested(kind, "nested-search", "nested_groups = true\ngroups = \"search\"").await;
 }
 
 #[tokio::test]
 async fn each_level_of_groups_costs_one_search_and_only_where_the_table_wants_them() {
     for (name, keys, levels) in [("nested-cost", "nested_groups = true", 3), ("nested-none", "", 0)] {
-        let world = World::with(name, |config| config.log("debug").mapping_text(&table(keys))).await;
+        let world = World::with(name, |config| config.log("debug").mapping_text(&table(Kind::OpenLdap, keys))).await;
         let ids = world.people_named(&["ada"]).await;
         let mut group = world.group("Inner", &[&ids[0]]).await;
         for outer in ["Middle", "Outer"] {
