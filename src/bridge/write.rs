@@ -104,7 +104,7 @@ impl Carrier {
         }
         let mark = self.change_mark(asked.if_match).await;
         let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
-        let request = Request { mapping, id, change: &change, delta, asked: asked, mark, home };
+        let request = Request { mapping, id, change: &change, delta, asked, mark, home };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);

@@ -15,7 +15,7 @@ pub const SUFFIX: &str = "dc=example,dc=test";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with one another")]
 pub struct Options {
-    /// The userName must be unique, by a rule of the server's own, and in OpenLDAP `gidNumber` too. Active Directory always
+    /// The userName must be unique, by a rule of the server's own, and in `OpenLDAP` gidNumber too. Active Directory always
     /// has it so.
     pub unique: bool,
     /// Every write waits for the disk, as in production. Tests don't survive a power cut and need not wait.
