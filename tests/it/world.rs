@@ -1,6 +1,6 @@
 //! What most tests start from: a directory, a bridge before it, and a client of each.
 
-use crate::harness::{Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Raw, Refusal, Scim, Server};
+use crate::harness::{Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Raw, Refusal, Scim, Server, shipped};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -161,6 +161,15 @@ impl World {
     }
 }
 
+/// The shipped mapping, but new accounts of Active Directory get no password, and are disabled.
+pub fn without_passwords(kind: Kind, config: Config) -> Config {
+    if kind != Kind::ActiveDirectory {
+        return config;
+    }
+    let table = std::fs::read_to_string(shipped(kind.facts().mapping)).unwrap();
+    config.mapping_text(&table.replace("initial_password = \"random\"", "initial_password = \"none\""))
+}
+
 /// A password as Active Directory takes it (MS-ADTS 3.1.1.3.1.5).
 fn quoted_utf16(password: &str) -> Vec<u8> {
     format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect()
@@ -193,15 +202,6 @@ pub fn okta_user(user_name: &str, given: &str, family: &str) -> Value {
         "password": "1mz050nq",
         "active": true
     })
-}
-
-/// The shipped table, but new accounts of Active Directory get no password, and stay disabled.
-pub fn without_first_passwords(kind: Kind, config: Config) -> Config {
-    if kind != Kind::ActiveDirectory {
-        return config;
-    }
-    let table = std::fs::read_to_string(crate::harness::shipped(kind.facts().mapping)).unwrap();
-    config.mapping_text(&table.replace("initial_password = \"random\"", "initial_password = \"none\""))
 }
 
 /// A PATCH request.
