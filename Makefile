@@ -25,7 +25,7 @@ conformance: setup ## what independent SCIM conformance suites say (installs the
 	@$(CARGO) run --quiet --locked --example conformance
 
 test-gssapi: setup ## the program with Kerberos, against Samba's key distribution centre (installs what that needs to build)
-	@tests/setup.sh libkrb5-dev libclang-dev libgssapi-krb5-2
+	@tests/setup.sh libkrb5-dev libclang-dev libgssapi-krb5-2 samba-common-bin
 	$(CARGO) test --locked --features gssapi --test it gssapi::
 
 soak: setup ## what takes minutes: groups of a hundred thousand members

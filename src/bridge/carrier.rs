@@ -7,10 +7,11 @@ use crate::directory::{Dialect, Dn, FaultKind, SchemaView};
 use crate::mapping::{Delete, Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
+use super::group_names::{Owed, Touched};
 use super::snapshot::Effect;
 use super::target::Target;
 use super::{
-    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, protect, snapshot, write,
+    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, protect, snapshot, write,
 };
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
@@ -39,6 +40,8 @@ pub(super) struct Asked<'a> {
     pub answer: bool,
     /// Where the entry was before.
     pub home: Option<&'a Dn>,
+    /// Takes note of the users whose groups change.
+    pub touched: &'a Touched,
 }
 
 pub(super) struct Inner {
@@ -48,6 +51,9 @@ pub(super) struct Inner {
     pub guard: protect::Guard,
     pub locks: order::Locks,
     pub places: membership::Places,
+    pub numbers: numbers::Numbers,
+    /// Users whose attribute could not be brought up to date.
+    pub owed_names: Arc<Owed>,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
     pub accounts: account::Accounts,
@@ -62,6 +68,8 @@ impl Carrier {
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),
+            numbers: numbers::Numbers::default(),
+            owed_names: Arc::default(),
             schema: OnceLock::new(),
             snapshots,
             accounts: account::Accounts::default(),
@@ -73,7 +81,8 @@ impl Carrier {
     pub async fn apply(&self, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
         let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
-        let outcome = self.carry(mapping, intent, earlier).await;
+        let touched = Touched::new(&self.inner.owed_names);
+        let outcome = self.carry(mapping, intent, earlier, &touched).await;
         let effect = match &outcome {
             // What was given out before may stand in lists by either of its ids.
             Ok(Receipt::Created(_)) if earlier.id.is_some() => Effect::Unknown,
@@ -85,14 +94,20 @@ impl Carrier {
             Err(_) => Effect::Unknown,
         };
         self.inner.snapshots.written(mapping.kind, effect);
-        outcome
+        self.follow_up(outcome, touched).await
     }
 
-    async fn carry(&self, mapping: &ResourceMapping, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
+    async fn carry(
+        &self,
+        mapping: &ResourceMapping,
+        intent: Intent,
+        earlier: &Earlier,
+        touched: &Touched,
+    ) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
-        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref() };
+        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), touched };
         match action {
-            Action::Create(resource) => self.create(mapping, resource, earlier).await,
+            Action::Create(resource) => self.create(mapping, resource, earlier, touched).await,
             Action::Replace { id, resource } => {
                 self.update(mapping, &id, write::Change::replace(mapping, resource), asked).await
             }

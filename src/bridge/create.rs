@@ -5,6 +5,7 @@ use crate::mapping::{IdForm, MemberChange, MemberDelta, NewEntry, ResourceMappin
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
 use super::carrier::Earlier;
+use super::group_names::Touched;
 use super::membership::VALUES;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
@@ -65,6 +66,7 @@ impl Carrier {
         mapping: &ResourceMapping,
         resource: Resource,
         earlier: &Earlier,
+        touched: &Touched,
     ) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
@@ -84,8 +86,9 @@ impl Carrier {
             }
         };
         let dn = plan.dn.clone();
-        let birth = Birth { mapping, resource: &resource, plan, resumed: earlier.started, unsure: false, tried: 1 };
-        let mut entry = self.give_birth(birth).await?;
+        self.touch_new(touched, mapping, &plan);
+        self.touch(touched, &later);
+        let mut entry = self.add_numbered(mapping, &resource, plan, earlier.started).await?;
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
             let mut place = Self::place_at(mapping, &entry);
@@ -218,7 +221,12 @@ impl Carrier {
     }
 }
 
-impl Birth<'_> {
+impl<'a> Birth<'a> {
+    /// Of an entry as it is planned; `resumed`: the same intent was begun before.
+    pub const fn new(mapping: &'a ResourceMapping, resource: &'a Resource, plan: NewEntry, resumed: bool) -> Self {
+        Self { mapping, resource, plan, resumed, unsure: false, tried: 1 }
+    }
+
     fn set(&mut self, attribute: &AttributeName, value: &str) {
         for (name, values) in &mut self.plan.attributes {
             if name == attribute {
@@ -233,7 +241,9 @@ impl Birth<'_> {
         let account = self.mapping.disable.as_ref().and_then(crate::mapping::Disable::attribute);
         let made_up = |name: &AttributeName| {
             let id = self.resumed && *name == self.mapping.id.attribute;
-            id || account.as_ref() == Some(name) || self.plan.generated.iter().any(|made| made.attribute == *name)
+            let number = self.plan.numbers.iter().any(|it| it.chosen.is_none() && it.attribute == *name);
+            let generated = self.plan.generated.iter().any(|made| made.attribute == *name);
+            id || number || generated || account.as_ref() == Some(name)
         };
         let compared = self.plan.attributes.iter().filter(|(name, _)| read.contains(name) && !made_up(name));
         compared.into_iter().all(|(name, values)| {

@@ -14,7 +14,7 @@ impl Carrier {
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        Asked { if_match, home, .. }: Asked<'_>,
+        Asked { if_match, home, touched, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
@@ -34,6 +34,9 @@ impl Carrier {
                 check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
             }
             self.may_remove(mapping, &entry).await?;
+            if mapping.members.is_some() {
+                self.touch_members(touched, &entry.dn).await?;
+            }
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);

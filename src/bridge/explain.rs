@@ -11,6 +11,7 @@ use crate::mapping::{
 use crate::scim::Resource;
 
 use super::create::duplicate;
+use super::numbers::Given;
 use super::write::Change;
 use super::{Action, Carrier, Fault, Intent};
 
@@ -78,6 +79,8 @@ impl Carrier {
             }
             told.steps.extend(members_step(members, asked, known));
         }
+        let numbers = self.number(&mut plan).await.map(|given| given.into_iter().for_each(Given::give_back));
+        told.unless_away(numbers)?;
         let free = self.free(mapping, resource, &plan.dn).await;
         told.unless_away(free)?;
         let mut ldif = first_password(mapping, &plan);
@@ -124,7 +127,7 @@ impl Carrier {
         wish: &Wish<'_>,
         members: Vec<Modification>,
     ) -> Result<String, Fault> {
-        let update = mapping.plan_update(entry, wish)?;
+        let mut update = mapping.plan_update(entry, wish)?;
         let now = update.renamed(&entry.dn);
         if !update.is_empty() || !members.is_empty() {
             self.may_change(&entry.dn, &now).await?;
@@ -132,14 +135,8 @@ impl Carrier {
         if now != entry.dn {
             self.free(mapping, wish.after, &now).await?;
         }
-        let mut ldif = update.to_ldif(&entry.dn);
-        if !members.is_empty() {
-            if !ldif.is_empty() {
-                ldif.push('\n');
-            }
-            ldif.push_str(&Ldif::default().modify(&now, &members).into_text());
-        }
-        Ok(ldif)
+        update.modifications.extend(members);
+        Ok(update.to_ldif(&entry.dn))
     }
 
     /// References as they can be found now. Without the directory they stay unknown, and the rest can still be told.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::group_names::Touched;
 use super::*;
 use crate::directory::tests::domain::Domain;
 use crate::directory::{Dialect, Dn, Kind};
@@ -52,7 +53,8 @@ fn resource(carrier: &Carrier, body: Value) -> Resource {
 async fn create(carrier: &Carrier, body: Value, resume: bool) -> Result<Resource, Fault> {
     let mapping = carrier.mapping(ResourceKind::User).unwrap();
     let earlier = Earlier { started: resume, ..Earlier::default() };
-    match carrier.create(mapping, resource(carrier, body), &earlier).await? {
+    let touched = Touched::new(&carrier.inner.owed_names);
+    match carrier.create(mapping, resource(carrier, body), &earlier, &touched).await? {
         Receipt::Created(resource) => Ok(resource),
         other => panic!("{other:?}"),
     }

@@ -415,3 +415,30 @@ proptest! {
         prop_assert!(wrong.count() > 0 && !wrong.to_string().is_empty());
     }
 }
+
+#[test]
+fn kerberos_needs_a_program_that_was_built_with_it_and_keys_of_its_own() {
+    let place = Place::new();
+    let credentials = "bind_dn = \"cn=scim,dc=example,dc=com\"\nbind_password_file = \"bind\"\n";
+    let text = changed(credentials, "bind = \"gssapi\"\nprincipal = \"scim@EXAMPLE.COM\"\nkeytab = \"okta\"\n");
+    let loaded = place.load(&text, &[]);
+    assert_eq!(loaded.is_ok(), cfg!(feature = "gssapi"));
+    match loaded {
+        Ok(config) => {
+            let corp = config.directory("corp").unwrap();
+            assert!(
+                matches!(&corp.settings.bind, Bind::Gssapi { principal: Some(name) } if name == "scim@EXAMPLE.COM")
+            );
+            assert!(corp.keytab.as_ref().unwrap().ends_with("okta"));
+        }
+        Err(wrong) => assert!(wrong.to_string().contains("built without Kerberos"), "{wrong}"),
+    }
+    let complaint = place.complaint(&changed(credentials, &format!("{credentials}keytab = \"okta\"\n")), &[]);
+    assert!(complaint.contains("`keytab` is for `bind = \"gssapi\"` only"), "{complaint}");
+    let bare = text.replace("ldaps://", "ldap://");
+    assert!(place.complaint(&bare, &[]).contains("needs TLS"));
+    let two = format!(
+        "{text}[directory.two]\nkind = \"openldap\"\nurls = \"ldaps://x\"\nbase_dn = \"dc=x\"\nbind = \"gssapi\"\nkeytab = \"bind\"\n"
+    );
+    assert!(place.complaint(&two, &[]).contains("different keytabs"));
+}

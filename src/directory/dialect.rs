@@ -71,6 +71,8 @@ pub struct Dialect {
     pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
     pub bit_and_rule: &'static str,
+    /// memberOf also names the groups that hold the entry's groups (389 Directory Server's plugin, as it is set up at first).
+    pub member_of_all: bool,
     /// Matching rule that follows a chain of links, such as nested memberships.
     pub in_chain_rule: Option<&'static str>,
     /// The attribute that holds a password.
@@ -137,6 +139,7 @@ const OPEN_LDAP: Dialect = Dialect {
     matches_every_string: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
+    member_of_all: false,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),
     password: PasswordWay::Operation,
@@ -178,6 +181,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
         AttributeName::literal("sAMAccountName"),
     ],
     bit_and_rule: BIT_AND,
+    member_of_all: false,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
     password_attribute: AttributeName::literal("unicodePwd"),
     password: PasswordWay::Attribute(AttributeName::literal("unicodePwd")),
@@ -233,6 +237,7 @@ const DS_389: Dialect = Dialect {
     matches_every_string: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
+    member_of_all: true,
     in_chain_rule: None,
     password_attribute: AttributeName::literal("userPassword"),
     password: PasswordWay::Attribute(AttributeName::literal("userPassword")),

@@ -44,7 +44,10 @@ impl Locator {
             format!("the service record {name} can't be looked up: {why}; check the key srv and the name servers")
         };
         let resolver = self.resolver().await.map_err(|why| failed(&why))?;
-        let found = resolver.srv_lookup(absolute(name)).await.map_err(|fault| failed(&fault))?;
+        let found = resolver.srv_lookup(absolute(name)).await.map_err(|fault| match fault {
+            fault if fault.is_no_records_found() => failed(&"there is no such record"),
+            fault => failed(&fault),
+        })?;
         let mut targets: Vec<Target> = found
             .answers()
             .iter()

@@ -177,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_that_poses_as_a_server_is_told_from_other_faults() {
+        let mut params = rcgen::CertificateParams::new(vec!["::1".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let tls = Tls::new(&TrustAnchors::Pem(made.pem().into()), None).unwrap();
+        let verifier = tls.verifier_of("::1".parse().unwrap()).unwrap();
+        let name = ServerName::try_from("dc1.example.com").unwrap();
+        let fault = verifier.verify_server_cert(made.der(), &[], &name, &[], UnixTime::now()).unwrap_err();
+        let told = super::super::explain::socket(&std::io::Error::other(fault));
+        assert!(told.contains("signed by itself"), "{told}");
+    }
+
+    #[test]
     fn a_server_configuration_is_made_for_names_and_addresses() {
         let tls = Tls::new(&TrustAnchors::Pem(certificate(&["x"]).cert.pem().into()), None).unwrap();
         assert!(tls.config("dc1.example.com").unwrap().enable_sni);

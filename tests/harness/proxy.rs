@@ -30,8 +30,8 @@ struct State {
     cuts: u64,
     /// The next answer cuts its connection instead of arriving.
     ambush: bool,
-    /// The next modify request starts a stall instead of arriving.
-    hold: bool,
+    /// The next request of this kind starts a stall instead of arriving.
+    hold: Option<u8>,
 }
 
 /// A TCP proxy on 127.0.0.1, in a thread of its own so that a busy test does not slow it.
@@ -44,6 +44,10 @@ pub struct Proxy {
     open: Open,
 }
 
+/// The tags of requests (RFC 4511 section 4.2).
+const MODIFY: u8 = 0x66;
+const ADD: u8 = 0x68;
+
 /// For each open connection how many cuts there had been when it was accepted.
 type Open = Arc<Mutex<Vec<u64>>>;
 
@@ -52,7 +56,7 @@ impl Proxy {
     pub fn before(target: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: false });
+        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: None });
         let port = ports::free();
         let open = Open::default();
         runtime.spawn(listen(port, target, state.clone(), Arc::clone(&open)));
@@ -116,7 +120,12 @@ impl Proxy {
     /// The next modify request is held back, and everything behind it, until [`Self::resume`]. For connections without
     /// TLS.
     pub fn hold_next_modify(&self) {
-        self.state.send_modify(|state| state.hold = true);
+        self.state.send_modify(|state| state.hold = Some(MODIFY));
+    }
+
+    /// The same for the next add request.
+    pub fn hold_next_add(&self) {
+        self.state.send_modify(|state| state.hold = Some(ADD));
     }
 
     /// Waits until a request is held back.
@@ -220,10 +229,11 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
             Ok(0) | Err(_) => return,
             Ok(length) => length,
         };
-        if !answers && is_modify(&buffer[..length]) {
+        if !answers && let Some(kind) = request(&buffer[..length]) {
             state.send_if_modified(|state| {
-                let hold = std::mem::take(&mut state.hold);
+                let hold = state.hold == Some(kind);
                 if hold {
+                    state.hold = None;
                     state.weather = Weather::Stalled;
                 }
                 hold
@@ -247,13 +257,13 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
     }
 }
 
-/// Whether an LDAP message, which is a sequence of its number and the operation, is a request to modify.
-fn is_modify(message: &[u8]) -> bool {
+/// The tag of the operation in an LDAP message, which is a sequence of its number and the operation.
+fn request(message: &[u8]) -> Option<u8> {
     let header = |bytes: &[u8]| match bytes.get(1) {
         Some(long) if *long > 0x80 => 2 + usize::from(*long & 0x7f),
         _ => 2,
     };
     let body = message.get(header(message)..).unwrap_or_default();
     let number = usize::from(body.get(1).copied().unwrap_or_default());
-    body.get(2 + number) == Some(&0x66)
+    body.get(2 + number).copied()
 }

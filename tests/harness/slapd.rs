@@ -16,7 +16,8 @@ pub const SUFFIX: &str = "dc=example,dc=test";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with one another")]
 pub struct Options {
-    /// The userName must be unique, by a rule of the server's own. Active Directory always has it so.
+    /// The userName must be unique, by a rule of the server's own, and in `OpenLDAP` gidNumber too. Active Directory always
+    /// has it so.
     pub unique: bool,
     /// Every write waits for the disk, as in production. Tests don't survive a power cut and need not wait.
     /// For `OpenLDAP`.
@@ -108,7 +109,8 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     }
     let ((service, service_password), (admin, password)) =
         (Kind::OpenLdap.facts().service, Kind::OpenLdap.facts().admin);
-    let unique = format!("overlay unique\nunique_uri ldap:///{SUFFIX}?uid?sub\n");
+    let unique =
+        format!("overlay unique\nunique_uri ldap:///{SUFFIX}?uid?sub\nunique_uri ldap:///{SUFFIX}?gidNumber?sub\n");
     let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let authorize = format!(
         "authz-regexp ^cn={CLIENT}$ {service}\n\

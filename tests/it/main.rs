@@ -44,6 +44,7 @@ mod docs_toml;
 mod etags;
 mod explain;
 mod failures;
+mod group_names;
 mod group_push;
 mod groups;
 #[cfg(feature = "gssapi")]
@@ -56,6 +57,8 @@ mod listeners;
 mod lists;
 mod members;
 mod model;
+mod nested;
+mod numbers;
 mod okta_lifecycle;
 mod okta_spec;
 mod outage;

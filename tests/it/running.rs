@@ -140,7 +140,7 @@ async fn check_says_why_a_directory_lets_nobody_in() {
             "check bind_dn and the password, and that the account is not locked",
         ),
         ("BIND_DN", "cn=nobody,dc=example,dc=test", "wrong", "check bind_dn and the password"),
-        ("CA_FILE", &stranger, "authority that is not trusted", "check urls, ca_file, the firewall"),
+        ("CA_FILE", &stranger, "authority that is not trusted", "check urls (or srv), ca_file, the firewall"),
         ("URLS", &nobody, "nothing listens there", "whether the server runs"),
     ] {
         let name = format!("SCIM2LDAP__DIRECTORY__CORP__{variable}");

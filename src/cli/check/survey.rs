@@ -81,7 +81,7 @@ const fn way_in(fault: &Fault, bind: &Bind) -> &'static str {
             "check bind_dn and the password, and that the account is not locked"
         }
         (FaultKind::BindFailed, _) => "check how the server maps the user that the bridge runs as",
-        _ => "check urls, ca_file, the firewall, and whether the server runs",
+        _ => "check urls (or srv), ca_file, the firewall, and whether the server runs",
     }
 }
 
