@@ -14,7 +14,7 @@ impl Carrier {
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        Asked { if_match, home, .. }: Asked<'_>,
+        Asked { if_match, home, touched, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
@@ -33,6 +33,10 @@ impl Carrier {
             if if_match.is_some() {
                 check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
             }
+            self.may_remove(mapping, &entry).await?;
+            if mapping.members.is_some() {
+                self.touch_members(touched, &entry.dn).await?;
+            }
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
@@ -48,6 +52,16 @@ impl Carrier {
             }
         }
         Err(self.unsure())
+    }
+
+    /// Refuses to delete an entry that is protected, or to move it where everything is.
+    pub(super) async fn may_remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), Fault> {
+        let now = match &mapping.delete {
+            Delete::Delete => entry.dn.clone(),
+            Delete::Disable => mapping.plan_disable(entry).renamed(&entry.dn),
+            Delete::MoveTo(container) => entry.dn.moved_under(container),
+        };
+        self.may_change(&entry.dn, &now).await
     }
 
     async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {

@@ -9,13 +9,17 @@ mod create;
 mod delete;
 mod explain;
 mod fault;
+mod group_names;
 mod list;
 mod matching;
 mod members;
 mod membership;
+mod nested;
+mod numbers;
 mod order;
 mod outage;
 mod primary;
+mod protect;
 mod read;
 mod references;
 mod shadow;
@@ -38,6 +42,7 @@ pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::Directory;
 use crate::mapping::Mapping;
+use crate::mapping::protect::Protect;
 use crate::scim::{Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
 use crate::store::seal::SealKey;
 use crate::store::{Session, Store, StoreFault};
@@ -65,6 +70,8 @@ pub struct Policy {
     pub groups: bool,
     /// Whether passwords in requests are carried over.
     pub password_sync: bool,
+    /// What is never written.
+    pub protect: Arc<[Protect]>,
     /// The most resources that one list answer holds.
     pub max_results: usize,
     /// Seconds after which a client may ask again when the directory is away.

@@ -4,6 +4,7 @@ mod check;
 mod columns;
 mod exit;
 mod explain;
+pub(crate) mod keytab;
 mod queue;
 mod status;
 mod token;
@@ -133,14 +134,16 @@ fn load(path: &Path, as_json: bool) -> Result<Config, Exit> {
         complain(fault);
         return Err(Exit::Usage);
     }
-    Config::load(path).map_err(|mistakes| {
+    let config = Config::load(path).map_err(|mistakes| {
         if as_json {
             print(&mistakes_as_json(&mistakes).to_string());
         } else {
             complain(mistakes.render());
         }
         Exit::BadConfiguration
-    })
+    })?;
+    keytab::settle(&config)?;
+    Ok(config)
 }
 
 /// The tenant called `name`, or the only one there is; or what is wrong with the command line.

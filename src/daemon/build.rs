@@ -90,6 +90,7 @@ fn policy(tenant: &Tenant, base_url: String) -> Policy {
         base_url,
         groups: tenant.groups,
         password_sync: tenant.password_sync,
+        protect: tenant.protect.clone(),
         max_results: MAX_RESULTS,
         retry_after: RETRY_AFTER,
         hands_over: false,

@@ -23,7 +23,7 @@ use build::Means;
 use kept::Kept;
 
 use crate::bridge::Backstage;
-use crate::cli::{Exit, complain};
+use crate::cli::{Exit, complain, keytab};
 use crate::config::{Config, Listen, Log};
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
@@ -45,6 +45,9 @@ pub fn run(path: &Path) -> Exit {
             return Exit::BadConfiguration;
         }
     };
+    if let Err(exit) = keytab::settle(&config) {
+        return exit;
+    }
     if let Err(fault) = telemetry::start(&config.log.level, config.log.format) {
         complain(fault);
         return Exit::BadConfiguration;

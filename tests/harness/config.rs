@@ -94,6 +94,31 @@ impl Config {
         self
     }
 
+    /// Servers that are looked up: `lines` in place of the URLs.
+    #[must_use]
+    pub fn srv(mut self, lines: &str) -> Self {
+        self.urls.clear();
+        self.directory(lines)
+    }
+
+    /// Another way to bind: `lines` in place of the account and its password.
+    #[must_use]
+    pub fn bind(mut self, lines: &str) -> Self {
+        self.drop_from_directory("bind_");
+        self.directory(lines)
+    }
+
+    /// Other authorities than the server's own.
+    #[must_use]
+    pub fn ca_file(mut self, path: &Path) -> Self {
+        self.drop_from_directory("ca_file");
+        self.directory(&format!("ca_file = {}", quoted(&path.to_string_lossy())))
+    }
+
+    fn drop_from_directory(&mut self, key: &str) {
+        self.directory = self.directory.split_inclusive('\n').filter(|line| !line.starts_with(key)).collect();
+    }
+
     /// A mapping table of one's own.
     #[must_use]
     pub fn mapping_text(mut self, text: &str) -> Self {
@@ -183,9 +208,10 @@ impl Config {
     fn text(&self, mapping: &Path) -> String {
         let Self { server, directory, tenant, store, log, further, .. } = self;
         let urls: Vec<String> = self.urls.iter().map(|url| quoted(url)).collect();
-        let (urls, mapping) = (urls.join(", "), quoted(&mapping.to_string_lossy()));
+        let urls = if urls.is_empty() { String::new() } else { format!("urls = [{}]\n", urls.join(", ")) };
+        let mapping = quoted(&mapping.to_string_lossy());
         let mut text = format!(
-            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[server]\n{server}\n[directory.corp]\nurls = [{urls}]\n{directory}\n[tenant.okta]\n\
+            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[server]\n{server}\n[directory.corp]\n{urls}{directory}\n[tenant.okta]\n\
              path = \"/scim/v2\"\ndirectory = \"corp\"\nmapping = {mapping}\n{tenant}\n"
         );
         for credential in [BASIC, BEARER, HEADER] {

@@ -28,7 +28,7 @@ pub(super) const AT_ONCE: usize = 200;
 /// How often an entry is read again that is changed while it is read.
 const AGAIN: usize = 3;
 /// Servers of one directory may have clocks that differ, and a change may show later than its stamp.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
+const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 /// The mark of a whole reading: the fingerprint of the table and when it was begun.
 const FILLED: &str = "shadow filled";
 /// The mark of the latest change stamp that was seen of a kind.
@@ -142,7 +142,7 @@ pub(in crate::bridge) async fn sweep(
 }
 
 /// What is known of the schema counts from the next job on, so it is read before any entry.
-async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
+pub(super) async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
     // Without the schema comparisons go without regard to case.
     let Ok(schema) = directory.schema().await else { return Ok(()) };
     let names: Vec<AttributeName> = shape.parts().flat_map(|part| shape.attributes_to_read(part)).collect();

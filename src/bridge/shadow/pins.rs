@@ -29,7 +29,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// Unties all that `item` holds: it is done, or it was dropped.
+    /// Unties all that `item` holds: it is done, or it was dropped. What the directory is asked from now on counts.
     pub fn unpin(&self, item: i64) -> Result<(), StoreFault> {
         unpin(&self.session, &self.shape.space, item)
     }
@@ -105,12 +105,12 @@ pub(in crate::bridge) fn unpin(session: &Session, space: &str, item: i64) -> Res
     let item = number(item);
     for held in session.with_field(space, OWED, &item)? {
         session.remove_links(held.row, OWED, std::slice::from_ref(&item))?;
+        // What the directory was asked before the item was done is no longer true.
+        session.restamp(held.row, now())?;
     }
     for grave in session.with_field(&gone(space), OWED, &item)? {
         session.remove_links(grave.row, OWED, std::slice::from_ref(&item))?;
-        if session.first_links(grave.row, OWED, 1)?.is_empty() {
-            session.delete(grave.row)?;
-        }
+        session.restamp(grave.row, now())?;
     }
     Ok(())
 }
