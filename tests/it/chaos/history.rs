@@ -35,6 +35,19 @@ impl Op {
     }
 }
 
+impl std::fmt::Display for Op {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Create { slot, body } => write!(out, "create {slot} {body}"),
+            Self::Replace { slot, body, if_match } => write!(out, "replace {slot} {if_match} {body}"),
+            Self::Patch { slot, body, if_match } => write!(out, "patch {slot} {if_match} {}", body["Operations"]),
+            Self::Delete { slot } => write!(out, "delete {slot}"),
+            Self::Get { slot } => write!(out, "get {slot}"),
+            Self::List { path, .. } => write!(out, "list {path}"),
+        }
+    }
+}
+
 /// The collection that a resource is in.
 pub fn collection(slot: &str) -> &'static str {
     if slot.starts_with('u') { "/Users" } else { "/Groups" }

@@ -105,7 +105,7 @@ impl Pair {
             let calm = futures_util::future::join_all(round.iter().map(|op| self.calm.play(op))).await;
             let stormy = futures_util::future::join_all(round.iter().map(|op| self.stormy.play(op))).await;
             for ((op, calm), stormy) in round.iter().zip(&calm).zip(&stormy) {
-                let _ = writeln!(self.trace, "{op:?} -> {}", calm.status);
+                let _ = writeln!(self.trace, "{op} -> {}", calm.status);
                 self.compare(calm, stormy);
             }
             if let Some(strike) = strike {
@@ -133,7 +133,8 @@ impl Pair {
         let log = self.storm.log();
         let tail = log.lines().count().saturating_sub(80);
         let log: Vec<&str> = log.lines().skip(tail).collect();
-        panic!("{}\n{}\n{why}", log.join("\n"), self.trace);
+        eprintln!("{}\n{}\n{why}", log.join("\n"), self.trace);
+        panic!("a history went wrong: {}", self.trace.lines().next().unwrap_or_default());
     }
 
     /// Waits until nothing is owed any more.
@@ -209,7 +210,9 @@ async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attri
         let dated = ["createTimestamp", "whenCreated", "uSNCreated", "creatorsName", "numSubordinates"];
         own.iter().any(|own| own.eq_ignore_ascii_case(name)) || facts.clocks.contains(&name) || dated.contains(&name)
     };
-    let found = raw.find(base, "(objectClass=*)").await;
+    let mut found = raw.find(base, "(objectClass=*)").await;
+    // The base has the name of its side.
+    found.retain(|(dn, _)| !dn.eq_ignore_ascii_case(base));
     let plain = |text: &String| text.replace(base, "BASE").replace(&base.to_lowercase(), "BASE");
     let entry = |(dn, attributes): (String, Attributes)| {
         let kept = attributes.into_iter().filter(|(name, _)| !skipped(name));
