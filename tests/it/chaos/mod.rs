@@ -24,6 +24,9 @@ use storm::Storm;
 const WORKERS: u64 = 4;
 const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = \"500ms\"\noperation_timeout = \"500ms\"";
 
+/// A bridge that is restarted listens elsewhere, but its clients know it by one name.
+const SERVER: &str = "listen = \"127.0.0.1:0\"\npublic_url = \"http://scim.example.test\"";
+
 /// Two bridges.
 struct Pair {
     calm: Side,
@@ -77,10 +80,14 @@ async fn on(kind: Kind, histories: u64, workers: u64) {
 impl Pair {
     async fn new(kind: Kind, name: u64) -> Self {
         let level = std::env::var("CHAOS_LOG").unwrap_or_else(|_| "info".to_owned());
-        let calm_world = World::on(kind, &format!("calm-{name:x}")).await;
+        let table = table(kind);
+        let calm_world =
+            World::on_with(kind, &format!("calm-{name:x}"), |config| config.mapping_text(&table).server(SERVER)).await;
         let lease = Lease::with(kind, Options { plaintext: true, ..Options::default() }).await;
         let proxy = Proxy::before(lease.port());
-        let change = |config: Config| config.urls(&[&proxy.url()]).directory(PATIENCE).log(&level);
+        let change = |config: Config| {
+            config.mapping_text(&table).urls(&[&proxy.url()]).directory(PATIENCE).server(SERVER).log(&level)
+        };
         let stormy_world = World::leased(lease, &format!("wild-{name:x}"), change).await;
         stormy_world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
         let stormy = Arc::new(Side::new(stormy_world.scim.clone()));
@@ -106,6 +113,11 @@ impl Pair {
             let stormy = futures_util::future::join_all(round.iter().map(|op| self.stormy.play(op))).await;
             for ((op, calm), stormy) in round.iter().zip(&calm).zip(&stormy) {
                 let _ = writeln!(self.trace, "{op} -> {}", calm.status);
+                if calm != stormy && std::env::var_os("CHAOS_DUMP").is_some() {
+                    for (raw, base) in [(&self.calm_world.raw, &self.calm_world.base), (&self.raw, &self.base)] {
+                        eprintln!("{:#?}", entries(self.calm_world.facts(), raw, base).await);
+                    }
+                }
                 self.compare(calm, stormy);
             }
             if let Some(strike) = strike {
@@ -194,12 +206,16 @@ impl Pair {
     /// Makes room for the next history.
     async fn wipe(&self) {
         for side in [&self.calm, &*self.stormy] {
-            for slot in side.alive() {
-                assert_eq!(side.play(&Op::Delete { slot: slot.clone() }).await.status, 204, "{slot}");
-            }
-            side.forget();
+            side.wipe().await;
         }
     }
+}
+
+/// The shipped table. OpenLDAP's overlay loses track of who is in which group when modifications fail and entries are
+/// renamed, on a quiet day as well; so the groups of a user are searched for there, and `memberOf` is not compared.
+fn table(kind: Kind) -> String {
+    let text = std::fs::read_to_string(crate::harness::shipped(kind.facts().mapping)).expect("the shipped table");
+    if kind == Kind::OpenLdap { text.replace("[user]\n", "[user]\ngroups = \"search\"\n") } else { text }
 }
 
 /// What the directory holds, without what is different in two directories in any case.
@@ -207,6 +223,9 @@ async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attri
     let own = ["entryUUID", "contextCSN", "objectGUID", "objectSid", "nsUniqueId", "parentid", "entryid", "dSCorePropagationData"];
     let skipped = |name: &String| {
         let name = name.as_str();
+        if facts.text == "openldap" && name == "memberOf" {
+            return true;
+        }
         let dated = ["createTimestamp", "whenCreated", "uSNCreated", "creatorsName", "numSubordinates"];
         own.iter().any(|own| own.eq_ignore_ascii_case(name)) || facts.clocks.contains(&name) || dated.contains(&name)
     };

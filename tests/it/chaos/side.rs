@@ -47,9 +47,13 @@ impl Side {
         *self.scim.write().unwrap() = scim;
     }
 
-    /// Forgets what the clients know.
-    pub fn forget(&self) {
-        *self.known.lock().unwrap() = Known::default();
+    /// Deletes all that was ever created, and forgets what the clients know.
+    pub async fn wipe(&self) {
+        let known = std::mem::take(&mut *self.known.lock().unwrap());
+        for (id, name) in known.labels {
+            let status = self.ask(Method::DELETE, &format!("{}/{id}", collection(&name[1..])), None, None).await.0.status;
+            assert!(matches!(status, 204 | 404), "{name}: {status}");
+        }
     }
 
     /// The resources that are there.
