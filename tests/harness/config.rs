@@ -27,6 +27,7 @@ pub struct Config {
     further: String,
     mapping: Mapping,
     secrets: Vec<String>,
+    files: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +66,7 @@ impl Config {
             further: String::new(),
             mapping: Mapping::File(shipped(server.facts().mapping)),
             secrets: vec![password.to_owned()],
+            files: Vec::new(),
         }
     }
 
@@ -81,6 +83,7 @@ impl Config {
             further: String::new(),
             mapping: Mapping::Text(String::new()),
             secrets: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -165,6 +168,13 @@ impl Config {
         self
     }
 
+    /// A file beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
     /// More sections at the end of the file.
     #[must_use]
     pub fn further(mut self, sections: &str) -> Self {
@@ -187,6 +197,9 @@ impl Config {
                 PathBuf::from("mapping.toml")
             }
         };
+        for (name, content) in &self.files {
+            fs::write(folder.join(name), content).expect("a file beside the configuration");
+        }
         let file = folder.join("scim2ldap.toml");
         fs::write(&file, self.whole.clone().unwrap_or_else(|| self.text(&mapping))).expect("the configuration");
         file

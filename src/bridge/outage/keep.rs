@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tokio::sync::watch;
-use zeroize::Zeroizing;
 
 use crate::directory::{Directory, Dn};
 use crate::mapping::{Mapping, ResourceMapping};
@@ -20,8 +19,8 @@ use super::super::shadow::{Shadow, Shape};
 use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
-use super::stored::{Owed, Unreadable};
-use super::{Backstage, Echoes, Ledger};
+use super::stored::{Owed, Unreadable, about, open};
+use super::{Backstage, Echoes, Ledger, Progress};
 
 /// What a tenant needs to go on while its directory is away. Cheap to clone.
 #[derive(Clone)]
@@ -35,9 +34,11 @@ pub(in crate::bridge) struct Keep {
     pub key: Option<SealKey>,
     /// The shadow has been filled, so that what it does not hold does not exist.
     pub filled: Arc<AtomicBool>,
-    /// What works in the background goes on as long as somebody holds this.
     /// The shadow could not follow the directory.
     pub missed: Arc<AtomicBool>,
+    /// How far the shadow follows the directory.
+    pub progress: Arc<Progress>,
+    /// What works in the background goes on as long as somebody holds this.
     _lifeline: Option<Arc<watch::Sender<()>>>,
 }
 
@@ -62,6 +63,7 @@ impl Keep {
             key,
             filled: Arc::default(),
             missed: Arc::default(),
+            progress: Arc::default(),
             _lifeline: None,
         };
         let keep = Self { _lifeline: Some(Arc::new(lifeline)), ..behind.clone() };
@@ -92,7 +94,7 @@ impl Keep {
         self.is_filled() && (self.ledger.owes() || stuck())
     }
 
-    fn is_filled(&self) -> bool {
+    pub fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Acquire)
     }
 
@@ -173,23 +175,12 @@ impl Keep {
                 self.refused("a password would have to wait on the disk, and [store] has no key_file to seal it with")
             );
         };
-        key.seal(&json, &self.about(&owed.id)).map_err(|fault| self.refused(&fault.to_string()))
+        key.seal(&json, &about(&self.ledger.tenant, &owed.id)).map_err(|fault| self.refused(&fault.to_string()))
     }
 
     /// What an item of this tenant asks for.
     pub fn read_payload(&self, item: &Item) -> Result<Owed, Unreadable> {
-        let payload = item.asked.payload.as_slice();
-        let opened = match (payload.first(), &self.key) {
-            (Some(b'{'), _) => Zeroizing::new(payload.to_vec()),
-            (_, Some(key)) => key.open(payload, &self.about(&item.asked.resource)).map_err(Unreadable::Sealed)?,
-            (_, None) => return Err(Unreadable::NoKey),
-        };
-        let json = serde_json::from_slice(&opened).map_err(|fault| Unreadable::Damaged(fault.to_string()))?;
-        Owed::from_json(json, |kind| self.mapping_of(kind))
-    }
-
-    fn about(&self, id: &str) -> Vec<u8> {
-        [self.ledger.tenant.as_bytes(), b"/", id.as_bytes()].concat()
+        Owed::from_json(open(item, self.key.as_ref())?, |kind| self.mapping_of(kind))
     }
 
     fn refused(&self, why: &str) -> Fault {

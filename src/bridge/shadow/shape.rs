@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::pins::gone;
 use super::record::FORM;
 use super::rules::{Rule, Rules};
 use crate::bridge::primary::OBJECT_SID;
@@ -128,7 +129,7 @@ impl Shape {
 
     /// The place in the store of names that owed items have left.
     pub fn gone(&self) -> String {
-        [&self.space, "/gone"].concat()
+        gone(&self.space)
     }
 
     /// How a group keeps its members, where there are groups.

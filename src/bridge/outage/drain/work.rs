@@ -104,9 +104,14 @@ impl Work {
             return Ok(());
         }
         while self.schedule.len() < AT_HAND {
+            let accepted = keep.ledger.accepted();
             let query = keep.ledger.query(self.loaded, PAGE);
             let page = keep.ledger.store.read(move |session: Session| async move { session.items(&query) }).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                // A person may have taken the last ones out of the queue.
+                self.loaded = self.loaded.max(accepted);
+                break;
+            };
             self.loaded = last.number;
             self.note_begun(keep, &page).await?;
             for item in &page {
@@ -307,13 +312,8 @@ impl Ended {
     }
 }
 
-/// What an item changes and refers to.
 fn keys(item: &Item) -> Keys {
-    let own = Arc::from(item.asked.resource.as_str());
-    let with = |mark: &str| item.asked.touches.iter().filter_map(|it| it.strip_prefix(mark)).map(Arc::from).collect();
-    let mut changes: Vec<Arc<str>> = with("w:");
-    changes.insert(0, own);
-    Keys { changes, refers: with("r:") }
+    Keys::of(&item.asked.resource, &item.asked.touches)
 }
 
 fn pause(attempts: u32) -> Duration {
