@@ -248,8 +248,16 @@ impl<'a> Birth<'a> {
         let compared = self.plan.attributes.iter().filter(|(name, _)| read.contains(name) && !made_up(name));
         compared.into_iter().all(|(name, values)| {
             let has = entry.values(name);
-            has.len() == values.len() && values.iter().all(|value| has.contains(value))
+            let form = |value: &Vec<u8>| if self.holds_dns(name) { dn_form(value) } else { value.clone() };
+            let held: Vec<Vec<u8>> = has.iter().map(form).collect();
+            has.len() == values.len() && values.iter().all(|value| held.contains(&form(value)))
         })
+    }
+
+    /// Whether the values are names of entries, which the server may spell in its own way.
+    fn holds_dns(&self, name: &AttributeName) -> bool {
+        self.mapping.rows.iter().any(|row| row.reference.is_some() && row.ldap == *name)
+            || self.mapping.members.as_ref().is_some_and(|it| it.attribute == *name && it.name_attribute().is_none())
     }
 
     fn is_taken(&self, attribute: &AttributeName) -> Fault {
@@ -260,6 +268,11 @@ impl<'a> Birth<'a> {
             format!("The {attribute} {value:?} is taken by another entry of the directory."),
         ))
     }
+}
+
+fn dn_form(value: &[u8]) -> Vec<u8> {
+    let dn = std::str::from_utf8(value).ok().and_then(|text| Dn::parse(text).ok());
+    dn.map_or_else(|| value.to_vec(), |dn| dn.normal_form().as_bytes().to_vec())
 }
 
 pub(super) fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {

@@ -311,13 +311,28 @@ fn group_of_user(referenced: &Referenced, indirect: bool) -> Value {
 }
 
 /// A weak entity tag over what the resource shows, `meta` aside: the server's change stamps do not move with every
-/// change that shows (a renamed member, a memberOf), content does (RFC 7644 section 3.14).
+/// change that shows (a renamed member, a memberOf), content does (RFC 7644 section 3.14). The order of the elements of
+/// a list means nothing (RFC 7643 section 2.4) and is not the same in the directory and in the shadow of it.
 fn version(resource: &Resource) -> String {
+    let hash = |value: &dyn Fn(&mut std::hash::DefaultHasher)| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        value(&mut hasher);
+        hasher.finish()
+    };
     let mut hasher = std::hash::DefaultHasher::new();
     for (key, value) in resource.as_map().iter().filter(|(key, _)| *key != "meta") {
         key.hash(&mut hasher);
-        value.hash(&mut hasher);
+        match value {
+            Value::Array(elements) => {
+                let sum = elements.iter().map(|element| hash(&|hasher| element.hash(hasher)));
+                sum.fold(0, u64::wrapping_add).hash(&mut hasher);
+            }
+            value => value.hash(&mut hasher),
+        }
     }
-    resource.members_text().hash(&mut hasher);
+    if let Some(members) = resource.members_text() {
+        let elements = members.trim_matches(['[', ']', '{', '}']).split("},{");
+        elements.map(|element| hash(&|hasher| element.hash(hasher))).fold(0, u64::wrapping_add).hash(&mut hasher);
+    }
     format!("W/\"{:016x}\"", hasher.finish())
 }

@@ -159,6 +159,38 @@ impl Scim {
         headers: &[(&str, &str)],
         body: Option<(&str, &str)>,
     ) -> Answer {
+        let attempt = self.attempt(&method, path, headers, body).await;
+        let answer = attempt.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        let manners = if method == Method::HEAD { answer.check_head() } else { answer.check() };
+        if let Err(fault) = manners {
+            panic!("{method} {path} was answered against the rules: {fault}\n{answer:#?}");
+        }
+        answer
+    }
+
+    /// The same where the answer may be lost on the way.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, reqwest::Error> {
+        let text = body.map(Value::to_string);
+        let answer = self.attempt(&method, path, headers, text.as_deref().map(|text| (SCIM_JSON, text))).await?;
+        if let Err(fault) = answer.check() {
+            panic!("{method} {path} was answered against the rules: {fault}\n{answer:#?}");
+        }
+        Ok(answer)
+    }
+
+    async fn attempt(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<(&str, &str)>,
+    ) -> Result<Answer, reqwest::Error> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
         let mut request = self.client.request(method.clone(), &url);
         for (name, value) in headers {
@@ -168,16 +200,11 @@ impl Scim {
             request = request.header("content-type", kind).body(text.to_owned());
         }
         let began = Instant::now();
-        let response = request.send().await.unwrap_or_else(|error| panic!("{method} {url}: {error:?}"));
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap_or_else(|error| panic!("{method} {url}: {error:?}"));
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let answer = Answer { status, headers, body, text, took: began.elapsed() };
-        let manners = if method == Method::HEAD { answer.check_head() } else { answer.check() };
-        if let Err(fault) = manners {
-            panic!("{method} {url} was answered against the rules: {fault}\n{answer:#?}");
-        }
-        answer
+        Ok(Answer { status, headers, body, text, took: began.elapsed() })
     }
 }
 

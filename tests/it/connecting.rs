@@ -30,8 +30,10 @@ impl Pair {
         Self { one, other, authorities, _folder: folder }
     }
 
+    /// Nothing is done in the background, nor later: what is asked is which server is used.
     fn config(&self, dns: &Dns, more: &str) -> Config {
-        Config::for_slapd(&self.one, SUFFIX).srv(&looked_up(dns, more)).ca_file(&self.authorities)
+        let refuse = "when_unreachable = \"refuse\"";
+        Config::for_slapd(&self.one, SUFFIX).directory(refuse).srv(&looked_up(dns, more)).ca_file(&self.authorities)
     }
 }
 

@@ -34,6 +34,7 @@ macro_rules! on_every_directory {
 mod active_directory;
 mod bulk;
 mod cases;
+mod chaos;
 mod check_domain;
 mod clients;
 mod connecting;

@@ -6,16 +6,9 @@ use crate::world::{World, okta_user, patch};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-on_every_directory!(what_was_accepted_outlives_the_process);
-
-#[tokio::test]
-async fn a_whole_conversation_goes_on_during_an_outage_of_openldap() {
-    a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches_up(Kind::OpenLdap).await;
-}
-
-#[tokio::test]
-async fn a_whole_conversation_goes_on_during_an_outage_of_389_directory_server() {
-    a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches_up(Kind::Ds389).await;
+on_every_directory! {
+    a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches_up,
+    what_was_accepted_outlives_the_process,
 }
 
 const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";

@@ -106,7 +106,8 @@ impl Shadow {
             self.session.delete(other.row)?;
         }
         let mut after = self.move_to(doc, &new)?;
-        self.echo_read(&mut after, read)
+        self.echo_read(&mut after, read)?;
+        if new == *old { Ok(()) } else { self.follow(old, Some(&new)) }
     }
 
     /// What was read afterwards is truer than what follows from the change.
@@ -128,7 +129,8 @@ impl Shadow {
         self.session.delete(doc.row)?;
         // A reading of the directory that began before must not bring it back.
         let ids: BTreeSet<String> = self.shape.id_of(&doc.entry).into_iter().collect();
-        self.bury(&key::of(dn), &ids).map(drop)
+        self.bury(&key::of(dn), &ids)?;
+        self.follow(dn, None)
     }
 
     /// The entry `dn`, when it is known and nothing is owed for it.

@@ -10,7 +10,7 @@
 //! | `shape` | what the table and the server say |
 //! | `key`, `record`, `rules` | entries as the store keeps them, and how values are compared |
 //! | `find`, `evaluate`, `links` | searches |
-//! | `write`, `change` | add, modify, rename, delete |
+//! | `write`, `change`, `follow` | add, modify, rename, delete, and what refers to what goes |
 //! | `pins` | what owed items have changed |
 //! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
 
@@ -19,6 +19,7 @@ mod echo;
 mod evaluate;
 mod fill;
 mod find;
+mod follow;
 mod key;
 mod learn;
 mod links;

@@ -137,6 +137,12 @@ impl Shape {
         self.part(ResourceKind::Group)?.members.as_ref()
     }
 
+    /// The attributes that rows refer to other resources with.
+    pub fn references(&self) -> BTreeSet<&AttributeName> {
+        let rows = self.parts().flat_map(|part| &part.rows);
+        rows.filter(|row| row.reference.is_some()).map(|row| &row.ldap).collect()
+    }
+
     /// Whether the values of `attribute` are kept as links.
     pub fn is_link(&self, attribute: &AttributeName) -> bool {
         self.members().is_some_and(|members| members.attribute == *attribute)

@@ -92,6 +92,8 @@ pub(super) struct Work {
     ended_since: Option<Instant>,
     /// Items whose end is being written down.
     unwritten: BTreeSet<i64>,
+    /// Those of them that are done: what comes after them begins when that is on disk.
+    finished: Vec<i64>,
 }
 
 impl Work {
@@ -183,9 +185,11 @@ impl Work {
         }
     }
 
+    /// What comes after a task must not begin before it is on disk that the task is done: after a crash the task is carried
+    /// out again, and then nothing may have happened that it does not expect. A create, for instance, must find its entry
+    /// at the name that it gave it.
     pub fn done(&mut self, task: &Task, mut alias: Option<(String, String)>) {
         for Part { number, .. } in &task.parts {
-            self.schedule.done(*number);
             self.end(Ended::Done { number: *number, alias: alias.take() });
         }
     }
@@ -245,6 +249,7 @@ impl Work {
         self.ended_since = None;
         let ended = std::mem::take(&mut self.ended);
         self.unwritten = ended.iter().filter_map(Ended::leaves).collect();
+        self.finished = ended.iter().filter_map(Ended::is_done).collect();
         let (store, space) = (keep.ledger.store.clone(), keep.ledger.tenant.to_string());
         let shape = Arc::clone(&keep.shape);
         async move {
@@ -258,6 +263,9 @@ impl Work {
 
     pub fn written(&mut self) {
         self.unwritten.clear();
+        for number in self.finished.drain(..) {
+            self.schedule.done(number);
+        }
     }
 
     /// Tells the ledger how far the queue is done, on disk.
@@ -283,6 +291,10 @@ impl Ended {
             Self::Done { number, .. } | Self::Parked { number, .. } => Some(*number),
             Self::Deferred { .. } => None,
         }
+    }
+
+    fn is_done(&self) -> Option<i64> {
+        if let Self::Done { number, .. } = self { Some(*number) } else { None }
     }
 
     fn write(&self, session: &Session, shadow: &Shadow, space: &str) -> Result<(), StoreFault> {

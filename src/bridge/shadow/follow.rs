@@ -1,0 +1,40 @@
+//! What refers to an entry by its name.
+
+use super::{Shadow, doc, field, now};
+use crate::directory::Dn;
+use crate::mapping::MemberValue;
+use crate::store::StoreFault;
+
+impl Shadow {
+    /// What refers to an entry follows it, or loses it. Servers do that by themselves and tell nobody; where they don't,
+    /// the bridge does it in its next step.
+    pub(super) fn follow(&self, old: &Dn, new: Option<&Dn>) -> Result<(), StoreFault> {
+        let value = |dn: &Dn| dn.as_str().as_bytes().to_vec();
+        if let Some(members) = self.shape.members().filter(|members| members.holds == MemberValue::Dn) {
+            let gone = old.normal_form().as_bytes().to_vec();
+            for group in self.groups_of(old)? {
+                let mut came: Vec<Vec<u8>> = new.map(value).into_iter().collect();
+                let last = self.session.first_links(group.row, &field(&members.attribute), 2)?.len() < 2;
+                if came.is_empty() && last && self.shape.needs_member(&group.entry) {
+                    came.push(members.placeholder.as_bytes().to_vec());
+                }
+                self.change_links(group.row, &members.attribute, &came, std::slice::from_ref(&gone))?;
+                self.session.restamp(group.row, now())?;
+                self.run.note_written(group.row, self.shape.id_of(&group.entry));
+            }
+        }
+        for attribute in self.shape.references() {
+            let form = self.rule(attribute).form(old.as_str().as_bytes());
+            for stored in self.session.with_field(&self.shape.space, &field(attribute), &form)? {
+                let mut entry = doc(&stored)?;
+                let mut values = entry.entry.remove(attribute);
+                values.retain(|value| self.rule(attribute).form(value) != form);
+                values.extend(new.map(value));
+                entry.entry.insert(attribute.clone(), values);
+                let kept = self.keep(entry.entry, entry.kinds, now())?;
+                self.run.note_written(kept.row, self.shape.id_of(&kept.entry));
+            }
+        }
+        Ok(())
+    }
+}
