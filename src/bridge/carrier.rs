@@ -26,6 +26,17 @@ pub(super) struct Earlier {
     pub started: bool,
     /// Where the entry was when the client asked; others may refer to it by that name.
     pub home: Option<Dn>,
+    /// How far it comes.
+    pub progress: Arc<Progress>,
+}
+
+/// How far an intent came, for whoever goes on with it when the directory goes away in the middle.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The entry was made.
+    pub made: OnceLock<()>,
+    /// Where the entry was before it was renamed or deleted, which may have happened.
+    pub home: OnceLock<Dn>,
 }
 
 /// How a change is asked for.
@@ -37,6 +48,8 @@ pub(super) struct Asked<'a> {
     pub answer: bool,
     /// Where the entry was before.
     pub home: Option<&'a Dn>,
+    /// How far it comes.
+    pub progress: &'a Progress,
 }
 
 pub(super) struct Inner {
@@ -84,7 +97,7 @@ impl Carrier {
 
     async fn carry(&self, mapping: &ResourceMapping, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
-        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref() };
+        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), progress: &earlier.progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier).await,
             Action::Replace { id, resource } => {

@@ -85,6 +85,7 @@ impl Carrier {
         let dn = plan.dn.clone();
         let birth = Birth { mapping, resource: &resource, plan, resumed: earlier.started, unsure: false, tried: 1 };
         let mut entry = self.give_birth(birth).await?;
+        let _ = earlier.progress.made.set(());
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
             let mut place = Self::place_at(mapping, &entry);

@@ -14,7 +14,7 @@ impl Carrier {
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        Asked { if_match, home, .. }: Asked<'_>,
+        Asked { if_match, home, progress, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
@@ -25,7 +25,7 @@ impl Carrier {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
                 (Err(Fault::NotFound { .. }), Some(dn)) => {
-                    self.tidy(dn, None).await;
+                    self.tidy(dn, None).await.map_err(|fault| self.fault(fault))?;
                     return Ok(Receipt::Deleted);
                 }
                 (other, _) => other?,
@@ -33,6 +33,7 @@ impl Carrier {
             if if_match.is_some() {
                 check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
             }
+            let _ = progress.home.set(entry.dn.clone());
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
@@ -54,21 +55,19 @@ impl Carrier {
         let update = match &mapping.delete {
             Delete::Delete => {
                 self.inner.target.delete(&entry.dn).await?;
-                self.tidy(&entry.dn, None).await;
-                return Ok(());
+                return self.tidy(&entry.dn, None).await;
             }
             Delete::Disable => mapping.plan_disable(entry),
             Delete::MoveTo(container) => {
                 self.move_away(mapping, entry, container).await?;
                 // Who is gone is nobody's member and nobody's manager.
-                self.tidy(&entry.dn, None).await;
-                return Ok(());
+                return self.tidy(&entry.dn, None).await;
             }
         };
         let changed =
             self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute), None).await?;
         if let Some(moved) = changed {
-            self.tidy(&entry.dn, Some(&moved.dn)).await;
+            self.tidy(&entry.dn, Some(&moved.dn)).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::directory::{
 use crate::mapping::{MemberChange, MemberDelta, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
-use super::carrier::Asked;
+use super::carrier::{Asked, Progress};
 use super::create::duplicate;
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt, VersionMatch};
@@ -45,6 +45,7 @@ struct Request<'a> {
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
+    progress: &'a Progress,
 }
 
 impl Change {
@@ -87,7 +88,7 @@ impl Carrier {
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        Asked { if_match, answer, home }: Asked<'_>,
+        Asked { if_match, answer, home, progress }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
@@ -100,7 +101,7 @@ impl Carrier {
         }
         let mark = self.change_mark(if_match).await;
         let home = home.cloned().map_or_else(OnceLock::new, OnceLock::from);
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home };
+        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home, progress };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -125,8 +126,11 @@ impl Carrier {
         check_version(&before, request.if_match)?;
         let mut update = self.plan(mapping, &entry, &before, change).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
+        if update.rename.is_some() {
+            let _ = request.progress.home.set(home.clone());
+        }
         if update.is_empty() && mapping.members.is_none() {
-            self.tidy(home, Some(&entry.dn)).await;
+            self.tidy(home, Some(&entry.dn)).await.map_err(|fault| self.fault(fault))?;
             return Ok(Some(if request.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
@@ -162,7 +166,7 @@ impl Carrier {
                 Err(fault) => return Err(self.fault(fault)),
             }
         }
-        self.tidy(home, Some(&update.renamed(&entry.dn))).await;
+        self.tidy(home, Some(&update.renamed(&entry.dn))).await.map_err(|fault| self.fault(fault))?;
         self.receipt(request, &update, entry, changed).await.map(Some)
     }
 
