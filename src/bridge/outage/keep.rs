@@ -125,6 +125,7 @@ impl Keep {
         };
         let mut owed = Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home };
         let origin = intent.origin.clone();
+        let mentioned: Vec<String> = ids_in(&intent).map(ToOwned::to_owned).collect();
         let receipt = carrier.apply(intent, &earlier).await?;
         owed.id = match (&owed.action, &receipt) {
             (Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id }, _) => id.clone(),
@@ -134,10 +135,13 @@ impl Keep {
         if let Some(fault) = shadow.run().fault() {
             return Err(fault.into());
         }
+        // Who refers to somebody who is gone must not find him when the directory still has him.
+        let mut seen = shadow.run().seen();
+        seen.extend(shadow.leaving(&mentioned)?.into_iter().cloned());
         let item = NewItem {
             space: self.ledger.tenant.to_string(),
             resource: owed.id.clone(),
-            touches: touches(&owed.id, &shadow.run().written(), &shadow.run().seen()),
+            touches: touches(&owed.id, &shadow.run().written(), &seen),
             payload: self.payload(&owed)?,
             asked_at: now(),
             asked_by: origin.by.to_string(),
