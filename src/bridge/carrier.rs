@@ -29,6 +29,17 @@ pub(super) struct Earlier {
     pub started: bool,
     /// Where the entry was when the client asked; others may refer to it by that name.
     pub home: Option<Dn>,
+    /// How far it comes.
+    pub progress: Arc<Headway>,
+}
+
+/// How far an intent came, for whoever goes on with it when the directory goes away in the middle.
+#[derive(Debug, Default)]
+pub(super) struct Headway {
+    /// The entry was made.
+    pub made: OnceLock<()>,
+    /// Where the entry was before it was renamed or deleted, which may have happened.
+    pub home: OnceLock<Dn>,
 }
 
 /// How a change is asked for.
@@ -42,6 +53,8 @@ pub(super) struct Asked<'a> {
     pub home: Option<&'a Dn>,
     /// Takes note of the users whose groups change.
     pub touched: &'a Touched,
+    /// How far it comes.
+    pub progress: &'a Headway,
 }
 
 pub(super) struct Inner {
@@ -105,7 +118,8 @@ impl Carrier {
         touched: &Touched,
     ) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
-        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), touched };
+        let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
+        let asked = Asked { if_match, answer, home, touched, progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier, touched).await,
             Action::Replace { id, resource } => {

@@ -276,7 +276,10 @@ impl Bridge {
 
     /// Carries `intent` out; or, if the directory can't do it now, puts it on disk to be carried out later.
     pub async fn apply(&self, intent: Intent) -> Result<Answered, Fault> {
-        let Some(keep) = &self.keep else { return self.at_once(intent).await };
+        let Some(keep) = &self.keep else {
+            let receipt = self.live.apply(intent, &Earlier::default()).await?;
+            return Ok(Answered { receipt, owed: None });
+        };
         let mapping = self.live.mapping(intent.kind)?;
         // From the question whether the intent has to wait until it does nobody else may change the resource.
         let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
@@ -289,20 +292,16 @@ impl Bridge {
 
     async fn apply_or_keep(&self, keep: &Keep, intent: Intent) -> Result<Answered, Fault> {
         if self.is_away() || keep.has_to_wait(&intent) {
-            return keep.accept(intent, false).await;
+            return keep.accept(intent, None).await;
         }
-        match self.at_once(intent.clone()).await {
+        let earlier = Earlier::default();
+        match self.live.apply(intent.clone(), &earlier).await {
             Err(Fault::Unavailable { .. }) => {
                 keep.ledger.wake();
-                keep.accept(intent, true).await
+                keep.accept(intent, Some(&earlier.progress)).await
             }
-            answered => answered,
+            receipt => Ok(Answered { receipt: receipt?, owed: None }),
         }
-    }
-
-    async fn at_once(&self, intent: Intent) -> Result<Answered, Fault> {
-        let receipt = self.live.apply(intent, &Earlier::default()).await?;
-        Ok(Answered { receipt, owed: None })
     }
 
     /// Whether the directory did not answer when it was last asked.
