@@ -97,7 +97,8 @@ impl Carrier {
 
     async fn carry(&self, mapping: &ResourceMapping, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
-        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), progress: &earlier.progress };
+        let asked =
+            Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), progress: &earlier.progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier).await,
             Action::Replace { id, resource } => {

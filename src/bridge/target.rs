@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Follow, Followed, Modification, ModifyOptions, Password,
-    PasswordWay, Rdn, SchemaView, Search, ServerInfo,
+    AttributeName, Dialect, Directory, Dn, Entry, Fault, Filter, Follow, Followed, Modification, ModifyOptions,
+    Password, PasswordWay, Rdn, SchemaView, Scope, Search, ServerInfo,
 };
 use crate::mapping::{IdAttribute, Mapping};
 
@@ -209,7 +209,14 @@ impl Live {
     }
 
     async fn add(&self, dn: &Dn, attributes: &[(AttributeName, Vec<Vec<u8>>)], read: &[AttributeName]) -> ReadBack {
-        let entry = self.translated(self.directory.add(dn, attributes, read).await?);
+        let mut entry = self.directory.add(dn, attributes, read).await?;
+        if self.echoes.is_some() && entry.is_none() {
+            // Where the server does not tell in the same step: without its id the shadow can't keep the entry.
+            let (base, attributes) = (dn.clone(), read.to_vec());
+            let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+            entry = self.directory.search(&search).await.ok().and_then(|found| found.into_iter().next());
+        }
+        let entry = self.translated(entry);
         if let Some(echoes) = &self.echoes {
             let (dn, attributes) = (dn.clone(), attributes.to_vec());
             echoes.repeat(Echo::Added { dn, attributes, read: entry.clone() }).await;

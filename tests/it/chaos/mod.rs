@@ -5,8 +5,10 @@
 //! `CHAOS_SEED` plays one history again; it is printed when a history ends badly. `CHAOS_HISTORIES` is how many are
 //! played, `CHAOS_LOG` the level of the log.
 
+mod crash;
 mod history;
 mod side;
+mod store;
 mod storm;
 
 use crate::harness::{Attributes, Config, Facts, Kind, Lease, Options, Proxy, Raw};
@@ -94,9 +96,8 @@ impl Pair {
             let url = proxy.url();
             (proxy, url)
         };
-        let change = |config: Config| {
-            config.mapping_text(&table).urls(&[&url]).directory(PATIENCE).server(SERVER).log(&level)
-        };
+        let change =
+            |config: Config| config.mapping_text(&table).urls(&[&url]).directory(PATIENCE).server(SERVER).log(&level);
         let stormy_world = World::leased(lease, &format!("wild-{name:x}"), change).await;
         stormy_world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
         let stormy = Arc::new(Side::new(stormy_world.scim.clone()));
@@ -162,29 +163,15 @@ impl Pair {
     async fn settled(&self) {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
-            let items = self.owed();
+            let items = store::owed(self.storm.world.lock().unwrap().daemon.folder());
             if items.is_empty() {
                 return;
             }
-            if Instant::now() > until || items.iter().any(|(state, _)| *state != 0) {
+            if Instant::now() > until || items.iter().any(|item| item.parked) {
                 self.fail(&format!("still owed: {items:#?}"));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    /// State and summary of what is in the queue.
-    fn owed(&self) -> Vec<(i64, String)> {
-        let file = self.storm.world.lock().unwrap().daemon.folder().join("store.db");
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let store = rusqlite::Connection::open_with_flags(file, flags).expect("the store");
-        store.busy_timeout(Duration::from_secs(5)).expect("a store that waits");
-        let mut items = store.prepare("SELECT state, summary, reason FROM item ORDER BY number").expect("its items");
-        let read = |row: &rusqlite::Row<'_>| {
-            let reason = row.get::<_, Option<String>>(2)?.unwrap_or_default();
-            Ok((row.get(0)?, format!("{}: {reason}", row.get::<_, String>(1)?)))
-        };
-        items.query_map([], read).expect("its items").map(|item| item.expect("an item")).collect()
     }
 
     async fn compare_directories(&self) {
@@ -229,7 +216,16 @@ fn table(kind: Kind) -> String {
 
 /// What the directory holds, without what is different in two directories in any case.
 async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attributes> {
-    let own = ["entryUUID", "contextCSN", "objectGUID", "objectSid", "nsUniqueId", "parentid", "entryid", "dSCorePropagationData"];
+    let own = [
+        "entryUUID",
+        "contextCSN",
+        "objectGUID",
+        "objectSid",
+        "nsUniqueId",
+        "parentid",
+        "entryid",
+        "dSCorePropagationData",
+    ];
     let skipped = |name: &String| {
         let name = name.as_str();
         if facts.text == "openldap" && name == "memberOf" {
