@@ -109,7 +109,8 @@ impl Pair {
     /// Plays one history.
     async fn play(&mut self, seed: u64) {
         let mut random = Rng::with_seed(seed);
-        let mut clients = Clients::new(random.fork(), format!("{:03x}", seed & 0xfff));
+        let renames = self.calm_world.kind != Kind::ActiveDirectory;
+        let mut clients = Clients::new(random.fork(), format!("{:03x}", seed & 0xfff), renames);
         self.trace = format!("CHAOS_SEED={seed}\n");
         let mut left = random.usize(50..=200);
         while left > 0 {
@@ -145,8 +146,8 @@ impl Pair {
     fn compare(&self, calm: &Seen, stormy: &Seen) {
         if calm != stormy {
             self.fail(&format!(
-                "on a quiet day: {} {:#}\nin an outage: {} {:#}",
-                calm.status, calm.body, stormy.status, stormy.body
+                "on a quiet day: {} {:#}{}\nin an outage: {} {:#}{}",
+                calm.status, calm.body, calm.detail, stormy.status, stormy.body, stormy.detail
             ));
         }
     }
