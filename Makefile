@@ -24,8 +24,8 @@ conformance: setup ## what independent SCIM conformance suites say (installs the
 	@$(CARGO) build --quiet --locked --bin scim2ldap --example conformance
 	@$(CARGO) run --quiet --locked --example conformance
 
-soak: setup ## what takes minutes: groups of a hundred thousand members
-	$(CARGO) test --locked --release --test it -- --ignored --nocapture large::
+soak: setup ## what takes minutes: groups of a hundred thousand members, thousands of outages, a day away
+	$(CARGO) test --locked --release --test it -- --ignored --nocapture --test-threads 1 large:: chaos::
 
 bench: setup ## how fast the bridge is, beside the directory alone (docs/performance.md; some minutes on a quiet machine)
 	$(CARGO) bench --locked --bench bridge

@@ -6,6 +6,7 @@
 //! played, `CHAOS_LOG` the level of the log.
 
 mod crash;
+mod day;
 mod history;
 mod side;
 mod store;
@@ -47,13 +48,19 @@ async fn no_client_can_tell_an_outage_from_a_quiet_day() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: make soak"]
+async fn nor_a_week_of_outages() {
+    on(Kind::OpenLdap, 2000, WORKERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_active_directory() {
-    on(Kind::ActiveDirectory, 4, 1).await;
+    on(Kind::ActiveDirectory, 3, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_389_directory_server() {
-    on(Kind::Ds389, 12, 1).await;
+    on(Kind::Ds389, 8, 1).await;
 }
 
 async fn on(kind: Kind, histories: u64, workers: u64) {

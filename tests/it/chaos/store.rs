@@ -19,9 +19,7 @@ pub struct Owed {
 
 /// What is in the queue of the daemon with this folder.
 pub fn owed(folder: &Path) -> Vec<Owed> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let store = Connection::open_with_flags(folder.join("store.db"), flags).expect("the store");
-    store.busy_timeout(Duration::from_secs(5)).expect("a store that waits");
+    let store = open(folder);
     let mut items =
         store.prepare("SELECT state, resource, summary, reason FROM item ORDER BY number").expect("its items");
     let read = |row: &Row<'_>| {
@@ -29,4 +27,26 @@ pub fn owed(folder: &Path) -> Vec<Owed> {
         Ok(Owed { parked: row.get::<_, i64>(0)? != 0, resource: row.get(1)?, summary: row.get(2)?, reason })
     };
     items.query_map([], read).expect("its items").map(|item| item.expect("an item")).collect()
+}
+
+/// How many items are in the queue.
+pub fn count(folder: &Path) -> usize {
+    number(folder, "SELECT count(*) FROM item")
+}
+
+/// Whether the directory has been read once.
+pub fn is_filled(folder: &Path) -> bool {
+    number(folder, "SELECT count(*) FROM mark WHERE name = 'shadow filled'") > 0
+}
+
+fn number(folder: &Path, question: &str) -> usize {
+    let number: i64 = open(folder).query_row(question, [], |row| row.get(0)).expect("a number");
+    usize::try_from(number).expect("no less than none")
+}
+
+fn open(folder: &Path) -> Connection {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let store = Connection::open_with_flags(folder.join("store.db"), flags).expect("the store");
+    store.busy_timeout(Duration::from_secs(5)).expect("a store that waits");
+    store
 }
