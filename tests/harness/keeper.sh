@@ -7,6 +7,8 @@
 log=$1 scratch=$2
 shift 2
 exec 3<&0 </dev/null
+# A file that can't grow any more is a fault that programs are told of, as on a full disk.
+trap '' XFSZ
 "$@" 3<&- >>"$log" 2>&1 &
 server=$!
 echo "$server"

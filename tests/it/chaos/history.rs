@@ -76,13 +76,17 @@ pub struct Clients {
     random: Rng,
     /// Names begin with this.
     prefix: String,
+    /// Whether users get other names. Active Directory has rules of its own for who may take whose name, and keeps names
+    /// for older systems from the time when users were created: what only the server can know shows when the change
+    /// is carried out (docs/decisions/0011-outages.md).
+    renames: bool,
     /// The resources that are there.
     pub alive: BTreeSet<Slot>,
 }
 
 impl Clients {
-    pub fn new(random: Rng, prefix: String) -> Self {
-        Self { random, prefix, alive: BTreeSet::new() }
+    pub fn new(random: Rng, prefix: String, renames: bool) -> Self {
+        Self { random, prefix, renames, alive: BTreeSet::new() }
     }
 
     /// Requests that are sent side by side: what is right for one does not depend on how far the others are.
@@ -159,6 +163,11 @@ impl Clients {
         if self.random.u8(..6) == 0 { name.to_uppercase() } else { name }
     }
 
+    fn name_for(&mut self, client: usize, slot: &str) -> String {
+        let own = slot.as_bytes().last().map_or(0, |digit| usize::from(digit - b'0'));
+        if self.renames { self.user_name(client) } else { format!("{}{client}{}", self.prefix, NAMES[own]) }
+    }
+
     fn group_name(&mut self, client: usize) -> String {
         format!("{}{client}{}", self.prefix, GROUP_NAMES[self.random.usize(..GROUP_NAMES.len())])
     }
@@ -168,7 +177,7 @@ impl Clients {
     }
 
     fn user_body(&mut self, client: usize, managers: usize, slot: &str) -> Value {
-        let name = self.user_name(client);
+        let name = self.name_for(client, slot);
         let mut body = json!({
             "schemas": [USER],
             "userName": name,
@@ -203,7 +212,7 @@ impl Clients {
     fn user_operation(&mut self, client: usize, managers: usize, slot: &str) -> Value {
         let manager = self.manager(managers, slot);
         match self.random.u8(..7) {
-            0 => json!({"op": "replace", "path": "userName", "value": self.user_name(client)}),
+            0 => json!({"op": "replace", "path": "userName", "value": self.name_for(client, slot)}),
             1 => json!({"op": "Replace", "value": {"active": false}}),
             2 => json!({"op": "replace", "path": "active", "value": true}),
             3 => json!({"op": "replace", "path": format!("{ENTERPRISE}:manager"), "value": format!("@{manager}@")}),

@@ -31,10 +31,18 @@ struct Known {
 }
 
 /// An answer as it is compared.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Seen {
     pub status: u16,
     pub body: Value,
+    /// The words of an error, which are not compared.
+    pub detail: String,
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status, &self.body) == (other.status, &other.body)
+    }
 }
 
 impl Side {
@@ -191,7 +199,8 @@ impl Side {
     fn seen(&self, answer: &Answer, ordered: bool) -> Seen {
         let status = answer.status;
         if status >= 400 {
-            return Seen { status, body: json!(answer.body["scimType"]) };
+            let detail = answer.body["detail"].as_str().unwrap_or_default().to_owned();
+            return Seen { status, body: json!(answer.body["scimType"]), detail };
         }
         let mut text = answer.text.clone();
         for (id, name) in &self.known.lock().unwrap().labels {
@@ -199,7 +208,7 @@ impl Side {
         }
         let mut body = serde_json::from_str(&text).unwrap_or(Value::Null);
         clean(&mut body, ordered);
-        Seen { status, body }
+        Seen { status, body, detail: String::new() }
     }
 }
 

@@ -354,3 +354,50 @@ async fn a_sweep_reads_what_a_refresh_missed_and_leaves_owed_entries_alone() {
     assert!(expected.remove("uid=u1,ou=people,dc=x").is_some(), "it still has to go");
     assert_eq!(now, expected);
 }
+
+/// A group of ada, whose manager is bob.
+fn with_references(shadow: &Shadow) {
+    let mut ada = read(ADA, ADAS, person("ada"));
+    ada.insert(name("manager"), values(&[BOB]));
+    for (entry, kind) in [(ada, USER), (read(BOB, BOBS, person("bob")), USER)] {
+        assert_eq!(shadow.learn(entry, kind, LONG_AGO).unwrap(), Learned::Kept);
+    }
+    let staff = read(STAFF, STAFFS, group("staff", &[BOB]));
+    assert_eq!(shadow.learn(staff, GROUP, LONG_AGO).unwrap(), Learned::Kept);
+}
+
+#[tokio::test]
+async fn what_refers_to_an_entry_that_the_directory_renamed_or_deleted_follows_it() {
+    let world = World::new().await;
+    world
+        .run(async |shadow| {
+            with_references(&shadow);
+            let rdn = Rdn::parse("uid=robert").unwrap();
+            let renamed = Echo::Renamed { dn: dn(BOB), rdn, parent: None, read: None };
+            shadow.echo(&renamed).unwrap();
+            let (now, new) = (all(&shadow), "uid=robert,ou=people,dc=x");
+            assert_eq!((&now[STAFF]["member"], &now[ADA]["manager"]), (&vec![new.to_owned()], &vec![new.to_owned()]));
+            shadow.echo(&Echo::Deleted { dn: dn(new) }).unwrap();
+            let now = all(&shadow);
+            assert_eq!(now[STAFF]["member"], [""], "the server does not keep the group without a member");
+            assert!(!now[ADA].contains_key("manager"));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn whoever_refers_to_somebody_whose_deletion_is_owed_is_told() {
+    let world = World::new().await;
+    world
+        .run(async |shadow| {
+            with_references(&shadow);
+            let both = [BOBS.to_owned(), ADAS.to_owned()];
+            shadow.delete(&dn(BOB)).unwrap();
+            assert!(shadow.leaving(&both).unwrap().is_empty(), "nothing is owed yet");
+            shadow.pin(7).unwrap();
+            assert_eq!(shadow.leaving(&both).unwrap(), [&both[0]]);
+            shadow.unpin(7).unwrap();
+            assert!(shadow.leaving(&both).unwrap().is_empty());
+        })
+        .await;
+}
