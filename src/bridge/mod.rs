@@ -26,6 +26,7 @@ mod shadow;
 mod snapshot;
 mod target;
 mod tidy;
+mod unmet;
 mod version;
 mod write;
 
@@ -50,6 +51,7 @@ use crate::store::{Session, Store, StoreFault};
 use carrier::{Carrier, Earlier};
 use outage::{Keep, turn_key};
 use target::{Live, Target};
+use unmet::LeftOut;
 
 /// What one tenant is served by: a mapping table over a directory. Cheap to clone.
 #[derive(Clone)]
@@ -279,24 +281,30 @@ impl Bridge {
         let Some(keep) = &self.keep else { return self.at_once(intent).await };
         let mapping = self.live.mapping(intent.kind)?;
         // From the question whether the intent has to wait until it does nobody else may change the resource.
-        let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
-        let answered = self.apply_or_keep(keep, intent).await;
-        if answered.is_ok() {
-            keep.ledger.note_synced();
-        }
-        answered
+        let turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
+        let answered = self.apply_or_keep(keep, &intent).await?;
+        drop(turn);
+        keep.ledger.note_synced();
+        // Others may have waited for whom this intent made or renamed.
+        keep.meet(&intent, &answered.receipt).await;
+        Ok(answered)
     }
 
-    async fn apply_or_keep(&self, keep: &Keep, intent: Intent) -> Result<Answered, Fault> {
-        if self.is_away() || keep.has_to_wait(&intent) {
-            return keep.accept(intent, false).await;
+    async fn apply_or_keep(&self, keep: &Keep, intent: &Intent) -> Result<Answered, Fault> {
+        if self.is_away() || keep.has_to_wait(intent) {
+            return keep.accept(intent.clone(), false).await;
         }
-        match self.at_once(intent.clone()).await {
+        let left_out = LeftOut::default();
+        match self.live.apply_noting(intent.clone(), &Earlier::default(), &left_out).await {
             Err(Fault::Unavailable { .. }) => {
                 keep.ledger.wake();
-                keep.accept(intent, true).await
+                keep.accept(intent.clone(), true).await
             }
-            answered => answered,
+            Ok(receipt) => {
+                keep.note_references(intent, &receipt, left_out.take()).await;
+                Ok(Answered { receipt, owed: None })
+            }
+            Err(fault) => Err(fault),
         }
     }
 

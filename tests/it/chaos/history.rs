@@ -19,13 +19,31 @@ pub type Slot = String;
 /// One request.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Create { slot: Slot, body: Value },
-    Replace { slot: Slot, body: Value, if_match: bool },
-    Patch { slot: Slot, body: Value, if_match: bool },
-    Delete { slot: Slot },
-    Get { slot: Slot },
+    Create {
+        slot: Slot,
+        body: Value,
+    },
+    Replace {
+        slot: Slot,
+        body: Value,
+        if_match: bool,
+    },
+    Patch {
+        slot: Slot,
+        body: Value,
+        if_match: bool,
+    },
+    Delete {
+        slot: Slot,
+    },
+    Get {
+        slot: Slot,
+    },
     /// With `ordered` the order of the answer counts.
-    List { path: String, ordered: bool },
+    List {
+        path: String,
+        ordered: bool,
+    },
 }
 
 impl Op {
@@ -84,8 +102,12 @@ impl Clients {
         }
         match self.random.u8(..10) {
             0 => Op::Create { body: self.user_body(client, client, &slot), slot },
-            1 | 2 => Op::Replace { body: self.user_body(client, client, &slot), slot, if_match: self.random.u8(..4) == 0 },
-            3 | 4 => Op::Patch { body: self.user_patch(client, client, &slot), slot, if_match: self.random.u8(..6) == 0 },
+            1 | 2 => {
+                Op::Replace { body: self.user_body(client, client, &slot), slot, if_match: self.random.u8(..4) == 0 }
+            }
+            3 | 4 => {
+                Op::Patch { body: self.user_patch(client, client, &slot), slot, if_match: self.random.u8(..6) == 0 }
+            }
             5 => Op::Delete { slot },
             6 => Op::Get { slot },
             _ => self.membership(client),
@@ -127,7 +149,8 @@ impl Clients {
 
     /// Another user. Nobody is his own manager: on a rename the overlay refint races with the bridge then.
     fn manager(&mut self, client: usize, of: &str) -> Slot {
-        let slots: Vec<Slot> = (0..USERS).map(|number| format!("u{client}.{number}")).filter(|slot| slot != of).collect();
+        let slots: Vec<Slot> =
+            (0..USERS).map(|number| format!("u{client}.{number}")).filter(|slot| slot != of).collect();
         slots[self.random.usize(..slots.len())].clone()
     }
 
@@ -157,7 +180,8 @@ impl Clients {
         });
         if self.random.bool() {
             body["externalId"] = json!(self.word());
-            body["emails"] = json!([{"primary": true, "type": "work", "value": format!("{}@example.com", self.word())}]);
+            body["emails"] =
+                json!([{"primary": true, "type": "work", "value": format!("{}@example.com", self.word())}]);
         }
         if self.random.bool() {
             body["title"] = json!(self.word());

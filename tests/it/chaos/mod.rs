@@ -220,7 +220,16 @@ fn table(kind: Kind) -> String {
 
 /// What the directory holds, without what is different in two directories in any case.
 async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attributes> {
-    let own = ["entryUUID", "contextCSN", "objectGUID", "objectSid", "nsUniqueId", "parentid", "entryid", "dSCorePropagationData"];
+    let own = [
+        "entryUUID",
+        "contextCSN",
+        "objectGUID",
+        "objectSid",
+        "nsUniqueId",
+        "parentid",
+        "entryid",
+        "dSCorePropagationData",
+    ];
     let skipped = |name: &String| {
         let name = name.as_str();
         if facts.text == "openldap" && name == "memberOf" {

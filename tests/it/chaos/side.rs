@@ -51,7 +51,8 @@ impl Side {
     pub async fn wipe(&self) {
         let known = std::mem::take(&mut *self.known.lock().unwrap());
         for (id, name) in known.labels {
-            let status = self.ask(Method::DELETE, &format!("{}/{id}", collection(&name[1..])), None, None).await.0.status;
+            let status =
+                self.ask(Method::DELETE, &format!("{}/{id}", collection(&name[1..])), None, None).await.0.status;
             assert!(matches!(status, 204 | 404), "{name}: {status}");
         }
     }
