@@ -84,10 +84,18 @@ impl Pair {
         let calm_world =
             World::on_with(kind, &format!("calm-{name:x}"), |config| config.mapping_text(&table).server(SERVER)).await;
         let lease = Lease::with(kind, Options { plaintext: true, ..Options::default() }).await;
-        let proxy = Proxy::before(lease.port());
-        let change = |config: Config| {
-            config.mapping_text(&table).urls(&[&proxy.url()]).directory(PATIENCE).server(SERVER).log(&level)
+        // Active Directory sets passwords over TLS only.
+        let (proxy, url) = if kind == Kind::ActiveDirectory {
+            let proxy = Proxy::before(lease.tls_port());
+            let url = format!("ldaps://localhost:{}", proxy.port());
+            (proxy, url)
+        } else {
+            let proxy = Proxy::before(lease.port());
+            let url = proxy.url();
+            (proxy, url)
         };
+        let change =
+            |config: Config| config.mapping_text(&table).urls(&[&url]).directory(PATIENCE).server(SERVER).log(&level);
         let stormy_world = World::leased(lease, &format!("wild-{name:x}"), change).await;
         stormy_world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
         let stormy = Arc::new(Side::new(stormy_world.scim.clone()));
