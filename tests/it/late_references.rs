@@ -4,6 +4,7 @@
 use crate::harness::{BASIC, Kind, Lease, Proxy};
 use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 on_every_directory!(
@@ -52,7 +53,7 @@ async fn has_manager(world: &World, name: &str, manager: Option<&str>) {
     let wanted: Vec<String> = manager.iter().map(|manager| world.dn(manager)).collect();
     let end = Instant::now() + Duration::from_secs(40);
     loop {
-        let found = if world.has_user(name).await { world.user(name).await } else { Default::default() };
+        let found = if world.has_user(name).await { world.user(name).await } else { BTreeMap::default() };
         let has = found.get("manager").cloned().unwrap_or_default();
         let left = world.daemon.command(&["queue", "list", "--json"]);
         let left: Value = serde_json::from_slice(&left.stdout).unwrap();
@@ -90,7 +91,8 @@ async fn a_manager_who_comes_after_the_report_is_set(kind: Kind) {
     let boss2 = scim.post("/Users", &with_mail("boss2", "boss2@example.com")).await;
     boss2.expect(201);
     assert_eq!(waiting(&world).len(), 1, "nobody has that address yet");
-    let mail = patch(&json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "the.boss@example.com"}]));
+    let mail =
+        patch(&json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "the.boss@example.com"}]));
     scim.patch(&format!("/Users/{}", boss2.id()), &mail).await.expect(200);
     has_manager(&world, "report2", Some("boss2")).await;
     let shown = scim.get(&format!("/Users/{}", by_name.id())).await;

@@ -397,3 +397,6 @@ fn stem(path: &AttributePath) -> String {
 fn why(text: &str) -> String {
     format!("{text:?} means nobody yet; it is set as soon as there is somebody")
 }
+
+#[cfg(test)]
+mod tests;
