@@ -10,6 +10,7 @@ use crate::scim::ResourceKind;
 use super::group_names::{Owed, Touched};
 use super::snapshot::Effect;
 use super::target::Target;
+use super::unmet::LeftOut;
 use super::{
     Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, protect, snapshot, write,
 };
@@ -55,6 +56,8 @@ pub(super) struct Asked<'a> {
     pub touched: &'a Touched,
     /// How far it comes.
     pub progress: &'a Headway,
+    /// Takes note of the references that mean nothing yet.
+    pub left_out: &'a LeftOut,
 }
 
 pub(super) struct Inner {
@@ -92,10 +95,15 @@ impl Carrier {
 
     /// Carries `intent` out. `earlier` is what is known of it from before.
     pub async fn apply(&self, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
+        self.apply_noting(intent, earlier, &LeftOut::default()).await
+    }
+
+    /// The same; `left_out` takes note of references that mean nothing yet.
+    pub async fn apply_noting(&self, intent: Intent, earlier: &Earlier, left_out: &LeftOut) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
         let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
         let touched = Touched::new(&self.inner.owed_names);
-        let outcome = self.carry(mapping, intent, earlier, &touched).await;
+        let outcome = self.carry(mapping, intent, earlier, (&touched, left_out)).await;
         let effect = match &outcome {
             // What was given out before may stand in lists by either of its ids.
             Ok(Receipt::Created(_)) if earlier.id.is_some() => Effect::Unknown,
@@ -115,13 +123,13 @@ impl Carrier {
         mapping: &ResourceMapping,
         intent: Intent,
         earlier: &Earlier,
-        touched: &Touched,
+        (touched, left_out): (&Touched, &LeftOut),
     ) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
         let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
-        let asked = Asked { if_match, answer, home, touched, progress };
+        let asked = Asked { if_match, answer, home, touched, progress, left_out };
         match action {
-            Action::Create(resource) => self.create(mapping, resource, earlier, touched).await,
+            Action::Create(resource) => self.create(mapping, resource, earlier, (touched, left_out)).await,
             Action::Replace { id, resource } => {
                 self.update(mapping, &id, write::Change::replace(mapping, resource), asked).await
             }

@@ -7,6 +7,7 @@ use crate::scim::{self, AttributePath, FaultKind, Resource};
 use super::carrier::Earlier;
 use super::group_names::Touched;
 use super::membership::VALUES;
+use super::unmet::LeftOut;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
 
@@ -66,9 +67,9 @@ impl Carrier {
         mapping: &ResourceMapping,
         resource: Resource,
         earlier: &Earlier,
-        touched: &Touched,
+        (touched, left_out): (&Touched, &LeftOut),
     ) -> Result<Receipt, Fault> {
-        let mentions = self.mentioned(mapping, &resource).await?;
+        let mentions = self.mentioned(mapping, &resource, left_out).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
             let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());

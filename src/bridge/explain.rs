@@ -12,6 +12,7 @@ use crate::scim::Resource;
 
 use super::create::duplicate;
 use super::numbers::Given;
+use super::unmet::LeftOut;
 use super::write::Change;
 use super::{Action, Carrier, Fault, Intent};
 
@@ -141,7 +142,7 @@ impl Carrier {
 
     /// References as they can be found now. Without the directory they stay unknown, and the rest can still be told.
     async fn looked_up(&self, mapping: &ResourceMapping, resource: &Resource, told: &mut Explanation) -> Mentions {
-        let found = self.mentioned(mapping, resource).await;
+        let found = self.mentioned(mapping, resource, &LeftOut::default()).await;
         match told.unless_away(found) {
             Ok(Some(mentions)) => mentions,
             Ok(None) => Mentions::unasked(),

@@ -26,6 +26,7 @@ mod shadow;
 mod snapshot;
 mod target;
 mod tidy;
+mod unmet;
 mod version;
 mod write;
 
@@ -50,6 +51,7 @@ use crate::store::{Session, Store, StoreFault};
 use carrier::{Carrier, Earlier};
 use outage::{Keep, turn_key};
 use target::{Live, Target};
+use unmet::LeftOut;
 
 /// What one tenant is served by: a mapping table over a directory. Cheap to clone.
 #[derive(Clone)]
@@ -282,25 +284,30 @@ impl Bridge {
         };
         let mapping = self.live.mapping(intent.kind)?;
         // From the question whether the intent has to wait until it does nobody else may change the resource.
-        let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
-        let answered = self.apply_or_keep(keep, intent).await;
-        if answered.is_ok() {
-            keep.ledger.note_synced();
-        }
-        answered
+        let turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
+        let answered = self.apply_or_keep(keep, &intent).await?;
+        drop(turn);
+        keep.ledger.note_synced();
+        // Others may have waited for whom this intent made or renamed.
+        keep.meet(&intent, &answered.receipt).await;
+        Ok(answered)
     }
 
-    async fn apply_or_keep(&self, keep: &Keep, intent: Intent) -> Result<Answered, Fault> {
-        if self.is_away() || keep.has_to_wait(&intent) {
-            return keep.accept(intent, None).await;
+    async fn apply_or_keep(&self, keep: &Keep, intent: &Intent) -> Result<Answered, Fault> {
+        if self.is_away() || keep.has_to_wait(intent) {
+            return keep.accept(intent.clone(), None).await;
         }
-        let earlier = Earlier::default();
-        match self.live.apply(intent.clone(), &earlier).await {
+        let (earlier, left_out) = (Earlier::default(), LeftOut::default());
+        match self.live.apply_noting(intent.clone(), &earlier, &left_out).await {
             Err(Fault::Unavailable { .. }) => {
                 keep.ledger.wake();
-                keep.accept(intent, Some(&earlier.progress)).await
+                keep.accept(intent.clone(), Some(&earlier.progress)).await
             }
-            receipt => Ok(Answered { receipt: receipt?, owed: None }),
+            Ok(receipt) => {
+                keep.note_references(intent, &receipt, left_out.take()).await;
+                Ok(Answered { receipt, owed: None })
+            }
+            Err(fault) => Err(fault),
         }
     }
 

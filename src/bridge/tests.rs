@@ -54,7 +54,7 @@ async fn create(carrier: &Carrier, body: Value, resume: bool) -> Result<Resource
     let mapping = carrier.mapping(ResourceKind::User).unwrap();
     let earlier = Earlier { started: resume, ..Earlier::default() };
     let touched = Touched::new(&carrier.inner.owed_names);
-    match carrier.create(mapping, resource(carrier, body), &earlier, &touched).await? {
+    match carrier.create(mapping, resource(carrier, body), &earlier, (&touched, &LeftOut::default())).await? {
         Receipt::Created(resource) => Ok(resource),
         other => panic!("{other:?}"),
     }

@@ -14,6 +14,7 @@ use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 use super::carrier::Asked;
 use super::create::duplicate;
 use super::membership::{Beside, Place};
+use super::unmet::LeftOut;
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt};
 
@@ -127,7 +128,7 @@ impl Carrier {
         let mut place = Self::place_at(mapping, &entry);
         let before = self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?;
         check_version(&before, asked.if_match)?;
-        let mut update = self.plan(mapping, &entry, &before, change).await?;
+        let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out)).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
         self.touch_update(asked.touched, mapping, &entry, &update).await?;
         if update.rename.is_some() {
@@ -213,10 +214,10 @@ impl Carrier {
         mapping: &ResourceMapping,
         entry: &Entry,
         before: &Resource,
-        change: &Change,
+        (change, left_out): (&Change, &LeftOut),
     ) -> Result<Update, Fault> {
         let (after, is_patch) = change.wanted(mapping, before)?;
-        let mentions = self.mentioned(mapping, &after).await?;
+        let mentions = self.mentioned(mapping, &after, left_out).await?;
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
             self.refuse_duplicate(mapping, &after, None).await?;
         }
@@ -345,8 +346,14 @@ impl Carrier {
         }
     }
 
-    /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so.
-    pub(super) async fn mentioned(&self, mapping: &ResourceMapping, resource: &Resource) -> Result<Mentions, Fault> {
+    /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so; `left_out`
+    /// takes note of it.
+    pub(super) async fn mentioned(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        left_out: &LeftOut,
+    ) -> Result<Mentions, Fault> {
         let asked = mapping.mentions(resource);
         if asked.is_empty() {
             return Ok(Mentions::default());
@@ -355,6 +362,7 @@ impl Carrier {
         for mention in asked.iter().filter(|mention| resolved.get(mention).is_none()) {
             tracing::warn!(reference = mention.text, "nothing in the directory is meant by this reference; left out");
         }
+        left_out.note(mapping.unmet(resource, &resolved));
         Ok(resolved)
     }
 

@@ -70,6 +70,7 @@ enum StateName {
     Owed,
     Parked,
     Held,
+    Waiting,
 }
 
 impl From<StateName> for State {
@@ -78,6 +79,7 @@ impl From<StateName> for State {
             StateName::Owed => Self::Owed,
             StateName::Parked => Self::Parked,
             StateName::Held => Self::Held,
+            StateName::Waiting => Self::Waiting,
         }
     }
 }
@@ -141,6 +143,7 @@ fn name(state: State) -> &'static str {
         State::Owed => "owed",
         State::Parked => "parked",
         State::Held => "held",
+        State::Waiting => "waiting",
     }
 }
 

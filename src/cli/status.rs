@@ -120,7 +120,7 @@ impl Told<'_> {
 
     fn as_text(&self) -> String {
         let Self { tenant, standing, .. } = self;
-        let Tally { owed, parked, held, oldest } = standing.tally;
+        let Tally { owed, parked, held, waiting, oldest } = standing.tally;
         let mut text = format!("tenant {}: {}\n", tenant.name, if tenant.enabled { "enabled" } else { "disabled" });
         let mut line = |name: &str, value: String| {
             // Writing to a string can't fail.
@@ -138,7 +138,7 @@ impl Told<'_> {
         let synced = pulse.and_then(|pulse| pulse.synced);
         line("last sync", synced.map_or_else(|| "not known".to_owned(), time));
         let oldest = oldest.map(|at| format!(", the oldest asked at {}", time(at))).unwrap_or_default();
-        line("queue", format!("{owed} owed{oldest}; {parked} parked, {held} held"));
+        line("queue", format!("{owed} owed{oldest}; {parked} parked, {held} held, {waiting} waiting"));
         let heard = pulse.map_or_else(|| "never".to_owned(), |pulse| time(pulse.at));
         line("daemon", if self.runs() { "running".to_owned() } else { format!("last heard of: {heard}") });
         text
@@ -147,7 +147,7 @@ impl Told<'_> {
     fn as_json(&self) -> Value {
         let Self { tenant, standing, keeps, .. } = self;
         let pulse = standing.pulse.clone().unwrap_or_default();
-        let Tally { owed, parked, held, oldest } = standing.tally;
+        let Tally { owed, parked, held, waiting, oldest } = standing.tally;
         json!({
             "tenant": &*tenant.name,
             "enabled": tenant.enabled,
@@ -158,6 +158,7 @@ impl Told<'_> {
             "owed": owed,
             "parked": parked,
             "held": held,
+            "waiting": waiting,
             "oldest_owed": oldest.map(time),
             "directory": {
                 "name": tenant.directory,

@@ -37,4 +37,4 @@ pub use table::{
     Unique,
 };
 pub use template::{Template, TemplateFault};
-pub use write::{Mention, Mentions, WriteMode};
+pub use write::{Mention, Mentions, Unmet, WriteMode};

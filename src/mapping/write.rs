@@ -10,7 +10,7 @@ use super::row::{Case, Direction, NumberRange, ReferenceKey, Row, When};
 use super::select;
 use super::table::ResourceMapping;
 use crate::directory::Dn;
-use crate::scim::{Fault, FaultKind, Resource, ResourceKind};
+use crate::scim::{AttributePath, Fault, FaultKind, Resource, ResourceKind};
 
 /// What a row wants the entry to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,15 @@ impl Mentions {
     }
 }
 
+/// A reference that means nothing the directory has yet, and that can be set by itself later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// The attribute that refers.
+    pub path: AttributePath,
+    /// The client's words.
+    pub text: String,
+}
+
 /// Whether a request makes a new entry or changes one that is there, and what it may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteMode {
@@ -84,6 +93,39 @@ impl ResourceMapping {
             }
         }
         found
+    }
+
+    /// What `resource` refers to that `mentions` does not know. Only references that a change of one attribute can set:
+    /// not those in lists, and not those that only a new entry gets.
+    #[must_use]
+    pub fn unmet(&self, resource: &Resource, mentions: &Mentions) -> Vec<Unmet> {
+        let settable = |row: &&(usize, &Row)| row.1.direction != Direction::FromLdap && row.1.when != When::CreateOnly;
+        let rows: Vec<(usize, &Row)> = self.rows.iter().enumerate().collect();
+        let mut found = Vec::new();
+        for (at, row) in rows.iter().filter(settable) {
+            let Some(path) = row.scim.as_ref().filter(|path| !path.multi_valued) else { continue };
+            let unknown = self.row_mentions(*at, row, resource);
+            let unknown = unknown.into_iter().filter(|mention| mentions.get(mention).is_none());
+            found.extend(unknown.map(|mention| Unmet { path: path.path.clone(), text: mention.text }));
+        }
+        found
+    }
+
+    /// The attributes that refer to others.
+    pub fn references(&self) -> impl Iterator<Item = &AttributePath> {
+        self.rows
+            .iter()
+            .filter(|row| row.reference.is_some())
+            .filter_map(|row| row.scim.as_ref())
+            .map(|scim| &scim.path)
+    }
+
+    /// What `unmet` refers to, as the table of today understands it; `None` where it has no such reference.
+    #[must_use]
+    pub fn mention(&self, unmet: &Unmet) -> Option<Mention> {
+        let of = |row: &&Row| row.scim.as_ref().is_some_and(|scim| scim.path == unmet.path);
+        let reference = self.rows.iter().filter(of).find_map(|row| row.reference.as_ref())?;
+        Some(Mention { to: reference.to, by: reference.by.clone(), text: unmet.text.clone() })
     }
 
     fn row_mentions(&self, at: usize, row: &Row, resource: &Resource) -> Vec<Mention> {

@@ -36,6 +36,8 @@ pub enum State {
     Parked,
     /// A person said that it has to wait.
     Held,
+    /// It refers to somebody who is not there yet.
+    Waiting,
 }
 
 /// What is owed, and what became of it so far.
@@ -87,6 +89,8 @@ pub struct Tally {
     pub parked: usize,
     /// Waiting because a person said so.
     pub held: usize,
+    /// Waiting for somebody who is not there yet.
+    pub waiting: usize,
     /// When the first of those to be done was asked for, in milliseconds since 1970.
     pub oldest: Option<i64>,
 }

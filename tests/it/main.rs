@@ -54,6 +54,7 @@ mod harness_servers;
 mod harness_slapd;
 mod hostile;
 mod large;
+mod late_references;
 mod listeners;
 mod lists;
 mod members;

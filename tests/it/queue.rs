@@ -204,7 +204,7 @@ async fn a_command_that_makes_no_sense_is_a_usage_error_and_an_item_that_is_not_
         assert!(code == 1 && said.contains("there is no item 99"), "{arguments:?}: {said}");
     }
     let (said, code) = ran(&world, &["queue", "list"]);
-    assert_eq!((code, said.trim_end()), (0, "no items\nin all: 0 owed, 0 parked, 0 held"));
+    assert_eq!((code, said.trim_end()), (0, "no items\nin all: 0 owed, 0 parked, 0 held, 0 waiting"));
 }
 
 #[tokio::test]

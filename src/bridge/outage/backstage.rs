@@ -80,6 +80,8 @@ impl Keeper {
     async fn run(mut self) {
         let mut rounds = 0;
         let mut failing = false;
+        // An earlier process may have ended before it told those who waited.
+        self.keep.meet_all().await;
         loop {
             let outcome = self.round(&mut rounds).await;
             match &outcome {
@@ -155,6 +157,7 @@ impl Keeper {
             self.keep.progress.note_refreshed();
             tracing::info!(tenant = &*ledger.tenant, "the directory was read; an outage is invisible from now on");
             filled.store(true, Ordering::Release);
+            self.keep.meet_all().await;
             return Ok(());
         }
         // A directory that is away has nothing to tell.
@@ -178,10 +181,13 @@ impl Keeper {
     /// What others changed; with `sweep` also what they deleted.
     async fn read_again(&self, sweep: bool) -> Result<(), shadow::FillFault> {
         let Keep { ledger, shape, .. } = &self.keep;
-        shadow::refresh(&self.live, &ledger.store, shape).await?;
+        let mut count = shadow::refresh(&self.live, &ledger.store, shape).await?;
         self.keep.progress.note_refreshed();
         if sweep {
-            shadow::sweep(&self.live, &ledger.store, shape).await?;
+            count += shadow::sweep(&self.live, &ledger.store, shape).await?;
+        }
+        if count > 0 {
+            self.keep.meet_all().await;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::scim::ResourceKind;
 use crate::store::seal::SealKey;
-use crate::store::{Item, ItemQuery, Session, StoreFault, Tally};
+use crate::store::{Item, ItemQuery, Session, State, StoreFault, Tally};
 
 use super::super::shadow;
 use super::super::{Bridge, Intent};
@@ -73,7 +73,10 @@ pub fn neighbours(session: &Session, item: &Item) -> Result<(Vec<i64>, Vec<i64>)
     let own = Keys::of(&item.asked.resource, &item.asked.touches);
     let (mut earlier, mut later) = (Vec::new(), Vec::new());
     session.owed_resources(&item.asked.space, &mut |other| {
-        if other.number != item.number && own.meet(&Keys::of(&other.resource, &other.touches)) {
+        if other.number != item.number
+            && other.state != State::Waiting
+            && own.meet(&Keys::of(&other.resource, &other.touches))
+        {
             if other.number < item.number { &mut earlier } else { &mut later }.push(other.number);
         }
     })?;

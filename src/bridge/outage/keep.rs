@@ -18,8 +18,10 @@ use super::super::list::Page;
 use super::super::shadow::{Shadow, Shape};
 use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
+use super::super::unmet::LeftOut;
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
 use super::stored::{Owed, Unreadable, about, open};
+use super::waiting::Turned;
 use super::{Backstage, Echoes, Ledger, Progress};
 
 /// What a tenant needs to go on while its directory is away. Cheap to clone.
@@ -105,19 +107,22 @@ impl Keep {
             return Err(self.unknown());
         }
         let (this, begun) = (self.clone(), begun.cloned());
-        let job = move |session: Session| async move { this.accept_in(&session, intent, begun).await };
+        let job = move |session: Session| async move { this.accept_in(&session, intent, begun, None).await };
         let outcome = self.ledger.store.write(Durability::Durable, job).await;
-        let (receipt, number) = outcome.map_err(|fault| self.truthful(fault))?;
+        let (receipt, number, turned) = outcome.map_err(|fault| self.truthful(fault))?;
+        self.ledger.waiting.turn(turned);
         self.ledger.note_accepted(number);
         Ok(Answered { receipt, owed: Some(number) })
     }
 
-    async fn accept_in(
+    /// The same in a job of the store. `waited`: whom the reference waited for that it sets.
+    pub(super) async fn accept_in(
         &self,
         session: &Session,
         intent: Intent,
         begun: Option<Arc<Headway>>,
-    ) -> Result<(Receipt, i64), Fault> {
+        waited: Option<String>,
+    ) -> Result<(Receipt, i64, Turned), Fault> {
         let (carrier, shadow) = self.carrier(session)?;
         // The shadow knows already what the directory is known to have done.
         let earlier = begun.as_deref().map(gone_before).unwrap_or_default();
@@ -125,10 +130,12 @@ impl Keep {
             Some(home) => Some(home.to_string()),
             None => self.home(&carrier, &intent).await?,
         };
-        let mut owed = Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home };
+        let mut owed =
+            Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home, waits_for: waited };
         let origin = intent.origin.clone();
         let mentioned: Vec<String> = ids_in(&intent).map(ToOwned::to_owned).collect();
-        let receipt = carrier.apply(intent, &earlier).await?;
+        let left_out = LeftOut::default();
+        let receipt = carrier.apply_noting(intent, &earlier, &left_out).await?;
         owed.id = match (&owed.action, &receipt) {
             (Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id }, _) => id.clone(),
             (Action::Create(_), Receipt::Created(resource)) => text(resource, "id"),
@@ -140,6 +147,11 @@ impl Keep {
         // Who refers to somebody who is gone must not find him when the directory still has him.
         let mut seen = shadow.run().seen();
         seen.extend(shadow.leaving(&mentioned)?.into_iter().cloned());
+        let unmet = left_out.take();
+        if owed.waits_for.is_some() && !unmet.is_empty() {
+            return Err(self.refused("whom it refers to is gone again"));
+        }
+        let turned = self.turn_references(session, (owed.kind, &owed.id), &owed.action, &origin, &unmet)?;
         let item = NewItem {
             space: self.ledger.tenant.to_string(),
             resource: owed.id.clone(),
@@ -156,7 +168,7 @@ impl Keep {
         }
         shadow.pin(number)?;
         tracing::info!(item = number, asked = item.summary, "accepted; owed to the directory");
-        Ok((receipt, number))
+        Ok((receipt, number, turned))
     }
 
     /// Where the entry of an intent is, as far as the shadow knows.
@@ -174,7 +186,7 @@ impl Keep {
         }
     }
 
-    fn payload(&self, owed: &Owed) -> Result<Vec<u8>, Fault> {
+    pub(super) fn payload(&self, owed: &Owed) -> Result<Vec<u8>, Fault> {
         let mut owed = owed.clone();
         if !self.policy.password_sync {
             owed.forget_password();
@@ -226,7 +238,7 @@ impl Keep {
         }
     }
 
-    fn carrier(&self, session: &Session) -> Result<(Carrier, Shadow), StoreFault> {
+    pub(super) fn carrier(&self, session: &Session) -> Result<(Carrier, Shadow), StoreFault> {
         let shadow = Shadow::open(session.clone(), &self.shape)?;
         let target = Target::Shadow(shadow.clone());
         let carrier = Carrier::new(Arc::clone(&self.mapping), target, self.policy.clone(), self.snapshots.clone());
@@ -272,7 +284,7 @@ fn ids_in(intent: &Intent) -> impl Iterator<Item = &str> {
     ids.into_iter()
 }
 
-fn texts_in<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+pub(super) fn texts_in<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
     match value {
         Value::String(text) => texts.push(text),
         Value::Array(values) => values.iter().for_each(|value| texts_in(value, texts)),
@@ -312,7 +324,7 @@ fn summary(owed: &Owed) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn text(resource: &Resource, attribute: &str) -> String {
+pub(super) fn text(resource: &Resource, attribute: &str) -> String {
     resource.text(&AttributePath::core(attribute)).map(Into::into).unwrap_or_default()
 }
 

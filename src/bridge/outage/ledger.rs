@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
-use crate::store::{ItemQuery, Store, StoreFault};
+use crate::store::{ItemQuery, State, Store, StoreFault};
 
 use super::super::order::{Locks, Turn};
 use super::keep::now;
+use super::waiting::{Waiting, Waits};
 use super::{Aliases, Pulse};
 
 /// What one tenant owes, and to whom it gave which id.
@@ -28,6 +29,8 @@ pub struct Ledger {
     stuck: RwLock<Arc<HashMap<Arc<str>, bool>>>,
     /// When something was last carried out or accepted, in milliseconds since 1970; 0: never.
     synced: AtomicI64,
+    /// References to somebody who is not there yet.
+    pub(super) waiting: Waiting,
     wake: Notify,
     at_work: Mutex<()>,
 }
@@ -40,19 +43,26 @@ impl Ledger {
     pub async fn open(store: Store, tenant: Arc<str>) -> Result<Arc<Self>, StoreFault> {
         let aliases = Arc::new(Aliases::default());
         let (space, known) = (Arc::clone(&tenant), Arc::clone(&aliases));
-        let (accepted, synced) = store
+        let (accepted, synced, waits) = store
             .read(move |session| async move {
                 session.aliases(&space, &mut |given, real| known.add(given, real))?;
-                let mut last = 0;
-                session.owed_resources(&space, &mut |item| last = item.number)?;
+                let (mut last, mut waits) = (0, Vec::new());
+                session.owed_resources(&space, &mut |item| {
+                    if item.state == State::Waiting {
+                        waits.extend(Waits::of(item));
+                    } else {
+                        last = item.number;
+                    }
+                })?;
                 let synced = Pulse::last(&session, &space)?.and_then(|pulse| pulse.synced);
-                Ok::<_, StoreFault>((last, synced.unwrap_or(0)))
+                Ok::<_, StoreFault>((last, synced.unwrap_or(0), waits))
             })
             .await?;
         let (accepted, settled, synced) = (AtomicI64::new(accepted), AtomicI64::new(0), AtomicI64::new(synced));
         let (turns, wake, at_work) = (Locks::default(), Notify::new(), Mutex::new(()));
-        let stuck = RwLock::default();
-        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck, synced, wake, at_work }))
+        let (stuck, waiting) = (RwLock::default(), Waiting::default());
+        waiting.add(waits);
+        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck, synced, waiting, wake, at_work }))
     }
 
     /// Whether anything is left that will be done without a person.

@@ -11,6 +11,7 @@
 //! | `echoes` | the shadow follows what the directory does |
 //! | `desk` | what a person sees of what is owed, and decides |
 //! | `pulse` | what the daemon knows, for commands beside it |
+//! | `waiting` | references to somebody who is not there yet |
 //! | `aliases` | ids that were given out before the directory gave its own |
 
 mod aliases;
@@ -23,6 +24,7 @@ mod ledger;
 mod pulse;
 mod schedule;
 mod stored;
+mod waiting;
 
 pub(super) use aliases::Aliases;
 pub use backstage::Backstage;

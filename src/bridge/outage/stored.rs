@@ -25,6 +25,8 @@ pub(in crate::bridge) struct Owed {
     pub id: String,
     /// The DN of the entry when it was asked, by which others may refer to it.
     pub home: Option<String>,
+    /// In the client's words: whom a patch that sets one reference waits for, or has waited for.
+    pub waits_for: Option<String>,
 }
 
 /// Why an item can't be read.
@@ -111,6 +113,7 @@ impl Owed {
                 json.insert(key.to_owned(), value);
             }
             json.extend(self.home.clone().map(|home| ("home".to_owned(), home.into())));
+            json.extend(self.waits_for.clone().map(|text| ("waits_for".to_owned(), text.into())));
         }
         json
     }
@@ -144,7 +147,8 @@ impl Owed {
             Some("delete") => Action::Delete { id: id.clone() },
             _ => return Err(damaged("it asks for nothing that is known")),
         };
-        Ok(Self { kind, action, id, home: take_text(&mut json, "home") })
+        let home = take_text(&mut json, "home");
+        Ok(Self { kind, action, id, home, waits_for: take_text(&mut json, "waits_for") })
     }
 }
 

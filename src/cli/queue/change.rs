@@ -115,6 +115,9 @@ impl Meant {
         }
         match (self.verb, state) {
             (Verb::Retry, State::Held) => Some(format!("item {number} is held: `queue release` lets it go on")),
+            (Verb::Retry | Verb::Hold | Verb::Release, State::Waiting) => {
+                Some(format!("item {number} waits for somebody who is not there yet, and goes on by itself"))
+            }
             (Verb::Hold, State::Parked) => Some(format!("item {number} is parked, and waits for a person anyway")),
             (Verb::Release, State::Parked) => Some(format!("item {number} is parked: `queue retry` lets it go on")),
             _ => None,

@@ -46,8 +46,9 @@ pub(super) async fn run(store: Option<&Store>, filter: &Filter) -> Result<Exit, 
     if filter.json {
         let items: Vec<Value> = items.iter().map(as_json).collect();
         print(
-            &json!({ "items": items, "more": more, "owed": tally.owed, "parked": tally.parked, "held": tally.held })
-                .to_string(),
+            &json!({ "items": items, "more": more, "owed": tally.owed, "parked": tally.parked, "held": tally.held,
+                     "waiting": tally.waiting })
+            .to_string(),
         );
     } else {
         print(as_text(&items).trim_end());
@@ -87,8 +88,8 @@ fn as_text(items: &[Item]) -> String {
 }
 
 fn footer(items: &[Item], more: bool, tally: Tally) -> String {
-    let Tally { owed, parked, held, .. } = tally;
-    let all = format!("in all: {owed} owed, {parked} parked, {held} held");
+    let Tally { owed, parked, held, waiting, .. } = tally;
+    let all = format!("in all: {owed} owed, {parked} parked, {held} held, {waiting} waiting");
     match items.last() {
         Some(last) if more => format!("{all}; the next ones: --after {}", last.number),
         _ => all,

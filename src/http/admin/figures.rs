@@ -74,7 +74,8 @@ impl Gauges {
     fn set(&self, tenant: &str, figures: &Figures) {
         let of = OfTenant { tenant: tenant.to_owned() };
         let tally = figures.tally;
-        for (state, count) in [("owed", tally.owed), ("parked", tally.parked), ("held", tally.held)] {
+        let counts = [("owed", tally.owed), ("parked", tally.parked), ("held", tally.held), ("waiting", tally.waiting)];
+        for (state, count) in counts {
             self.items.get_or_create(&Items { tenant: tenant.to_owned(), state }).set(whole(count));
         }
         self.oldest.get_or_create(&of).set(tally.oldest.map_or(0.0, seconds_since));

@@ -12,6 +12,7 @@ impl ToSql for State {
             Self::Owed => 0,
             Self::Parked => 1,
             Self::Held => 2,
+            Self::Waiting => 3,
         };
         Ok(number.into())
     }
@@ -23,6 +24,7 @@ impl FromSql for State {
             0 => Ok(Self::Owed),
             1 => Ok(Self::Parked),
             2 => Ok(Self::Held),
+            3 => Ok(Self::Waiting),
             number => Err(FromSqlError::OutOfRange(number)),
         }
     }
@@ -130,9 +132,12 @@ pub(in crate::store) fn remove(connection: &Connection, numbers: &[i64]) -> Resu
 
 pub(in crate::store) fn tally(connection: &Connection, space: Option<&str>) -> Result<Tally> {
     let mut tally = Tally::default();
-    for (state, count) in
-        [(State::Owed, &mut tally.owed), (State::Parked, &mut tally.parked), (State::Held, &mut tally.held)]
-    {
+    for (state, count) in [
+        (State::Owed, &mut tally.owed),
+        (State::Parked, &mut tally.parked),
+        (State::Held, &mut tally.held),
+        (State::Waiting, &mut tally.waiting),
+    ] {
         let statement = "SELECT count(*) FROM item WHERE state = :state AND (:space IS NULL OR space = :space)";
         let parameters = named_params! { ":state": state, ":space": space };
         *count = super::bytes::counted(connection, statement, parameters)?;

@@ -83,8 +83,8 @@ async fn the_tally_counts_by_state_and_knows_the_oldest_that_is_owed() {
         }
         session.set_state(numbers[0], State::Parked, None, 1)?;
         session.set_state(numbers[1], State::Held, None, 1)?;
-        assert_eq!(session.tally(Some("okta"))?, Tally { owed: 2, parked: 1, held: 1, oldest: Some(102) });
-        assert_eq!(session.tally(None)?, Tally { owed: 3, parked: 1, held: 1, oldest: Some(102) });
+        assert_eq!(session.tally(Some("okta"))?, Tally { owed: 2, parked: 1, held: 1, waiting: 0, oldest: Some(102) });
+        assert_eq!(session.tally(None)?, Tally { owed: 3, parked: 1, held: 1, waiting: 0, oldest: Some(102) });
         assert_eq!(session.tally(Some("entra"))?.oldest, Some(104));
         assert_eq!(session.remove(&numbers)?, 5);
         assert_eq!(session.remove(&numbers)?, 0);

@@ -22,6 +22,7 @@ use crate::store::{FaultKind, StoreFault};
 
 use super::super::Receipt;
 use super::super::carrier::{Carrier, Earlier};
+use super::super::unmet::LeftOut;
 use super::keep::Keep;
 use gate::Gate;
 use verdict::{Outcome, Verdict};
@@ -114,7 +115,7 @@ impl Drain {
 
     /// Carries out what belongs together.
     async fn perform(&self, task: Task) -> Outcome {
-        let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()) } };
+        let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()), unmet: Vec::new() } };
         let earlier = Earlier {
             id: Some(owed.id.clone()),
             started: task.started,
@@ -122,7 +123,8 @@ impl Drain {
             ..Earlier::default()
         };
         tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
-        let receipt = self.carrier.apply(owed.intent(), &earlier).await;
+        let left_out = LeftOut::default();
+        let receipt = self.carrier.apply_noting(owed.intent(), &earlier, &left_out).await;
         if let Ok(Receipt::Created(resource)) = &receipt
             && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)
             && real != owed.id
@@ -130,18 +132,18 @@ impl Drain {
             // From now on everybody who asks for the id that was given out means this entry.
             self.keep.ledger.aliases.add(&owed.id, real);
         }
-        Outcome { task, receipt: receipt.map(drop) }
+        Outcome { task, receipt: receipt.map(drop), unmet: left_out.take() }
     }
 
     /// What becomes of the items. Whether the directory is all right.
     fn settle(&self, work: &mut Work, outcome: Outcome) -> bool {
         let verdict = outcome.verdict();
-        let task = outcome.task;
+        let Outcome { task, unmet, .. } = outcome;
         match verdict {
             Verdict::Done => {
                 let given = task.parts.first().map(|part| part.owed.id.clone()).unwrap_or_default();
                 let real = self.keep.ledger.aliases.real(&given);
-                work.done(&task, real.map(|real| (given, real)));
+                work.done(&task, real.map(|real| (given, real)), &unmet);
                 true
             }
             Verdict::Deferred { reason, directory } => {

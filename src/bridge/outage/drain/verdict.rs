@@ -2,6 +2,7 @@
 
 use super::super::super::Fault;
 use super::work::Task;
+use crate::mapping::Unmet;
 
 /// How often something that is not there is looked for again: another server of the directory may lag behind.
 const LOOKS: u32 = 5;
@@ -10,6 +11,8 @@ const LOOKS: u32 = 5;
 pub(super) struct Outcome {
     pub task: Task,
     pub receipt: Result<(), Fault>,
+    /// References that mean nobody in the directory.
+    pub unmet: Vec<Unmet>,
 }
 
 /// What becomes of its items.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::mapping::Unmet;
 use crate::store::{Durability, Item, Session, State, StoreFault};
 
 use super::super::super::Action;
@@ -14,6 +15,7 @@ use super::super::Ledger;
 use super::super::keep::{Keep, now};
 use super::super::schedule::{Keys, Schedule};
 use super::super::stored::Owed;
+use super::super::waiting::{self, Waits};
 use super::{PATIENCE, TOGETHER};
 
 /// Items that are at hand at most.
@@ -76,6 +78,7 @@ impl Task {
 #[derive(Debug, Clone)]
 pub(super) enum Ended {
     Done { number: i64, alias: Option<(String, String)> },
+    Waits(Waits),
     Parked { number: i64, reason: String },
     Deferred { number: i64, reason: String },
 }
@@ -134,6 +137,9 @@ impl Work {
 
     fn take(&mut self, keep: &Keep, item: &Item) {
         let keys = keys(item);
+        if item.state == State::Waiting {
+            return;
+        }
         if item.state != State::Owed {
             self.schedule.block(&keys);
             return;
@@ -188,8 +194,16 @@ impl Work {
     /// What comes after a task must not begin before it is on disk that the task is done: after a crash the task is carried
     /// out again, and then nothing may have happened that it does not expect. A create, for instance, must find its entry
     /// at the name that it gave it.
-    pub fn done(&mut self, task: &Task, mut alias: Option<(String, String)>) {
-        for Part { number, .. } in &task.parts {
+    /// `unmet`: whom the directory does not have, although the shadow had them; who waited for them goes on waiting.
+    pub fn done(&mut self, task: &Task, mut alias: Option<(String, String)>, unmet: &[Unmet]) {
+        for Part { number, owed } in &task.parts {
+            let in_vain = |waits_for: &String| unmet.iter().any(|unmet| unmet.text == *waits_for);
+            if let Some(waits) =
+                owed.waits_for.as_ref().filter(|it| in_vain(it)).and_then(|_| waiting::waits(*number, owed))
+            {
+                self.end(Ended::Waits(waits));
+                continue;
+            }
             self.end(Ended::Done { number: *number, alias: alias.take() });
         }
     }
@@ -251,11 +265,13 @@ impl Work {
         self.unwritten = ended.iter().filter_map(Ended::leaves).collect();
         self.finished = ended.iter().filter_map(Ended::is_done).collect();
         let (store, space) = (keep.ledger.store.clone(), keep.ledger.tenant.to_string());
-        let shape = Arc::clone(&keep.shape);
+        let (shape, keep) = (Arc::clone(&keep.shape), keep.clone());
         async move {
+            let waits = ended.iter().filter_map(Ended::waits).cloned();
+            keep.ledger.waiting.add(waits);
             let job = move |session: Session| async move {
                 let shadow = Shadow::open(session.clone(), &shape)?;
-                ended.iter().try_for_each(|ended| ended.write(&session, &shadow, &space))
+                ended.iter().try_for_each(|ended| ended.write(&session, &shadow, &space, &keep))
             };
             store.write(Durability::Durable, job).await
         }
@@ -288,16 +304,25 @@ impl Ended {
     /// The number of an item that is owed no more without a person.
     fn leaves(&self) -> Option<i64> {
         match self {
-            Self::Done { number, .. } | Self::Parked { number, .. } => Some(*number),
+            Self::Done { number, .. } | Self::Parked { number, .. } | Self::Waits(Waits { number, .. }) => {
+                Some(*number)
+            }
             Self::Deferred { .. } => None,
         }
     }
 
     fn is_done(&self) -> Option<i64> {
-        if let Self::Done { number, .. } = self { Some(*number) } else { None }
+        match self {
+            Self::Done { number, .. } | Self::Waits(Waits { number, .. }) => Some(*number),
+            Self::Parked { .. } | Self::Deferred { .. } => None,
+        }
     }
 
-    fn write(&self, session: &Session, shadow: &Shadow, space: &str) -> Result<(), StoreFault> {
+    const fn waits(&self) -> Option<&Waits> {
+        if let Self::Waits(waits) = self { Some(waits) } else { None }
+    }
+
+    fn write(&self, session: &Session, shadow: &Shadow, space: &str, keep: &Keep) -> Result<(), StoreFault> {
         match self {
             Self::Done { number, alias } => {
                 if let Some((given, real)) = alias {
@@ -305,6 +330,10 @@ impl Ended {
                 }
                 shadow.unpin(*number)?;
                 session.remove(&[*number]).map(drop)
+            }
+            Self::Waits(waits) => {
+                shadow.unpin(waits.number)?;
+                keep.wait_again(session, waits)
             }
             Self::Parked { number, reason } => session.set_state(*number, State::Parked, Some(reason), now()).map(drop),
             Self::Deferred { number, reason } => session.note_attempt(*number, Some(reason), now()).map(drop),
