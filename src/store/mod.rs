@@ -8,6 +8,7 @@
 //! | [`documents`], [`links`] | small records, found by key and by field; single values of large lists |
 //! | [`queue`] | items that are owed, in their order |
 //! | [`names`] | aliases and marks |
+//! | [`notes`] | what is yet to be worked into the documents |
 //! | [`tokens`] | credentials that were made on the command line |
 //! | [`seal`] | secrets that have to lie on the disk for a while |
 //! | `job`, [`session`] | how work reaches the store |
@@ -18,6 +19,7 @@ mod fault;
 mod job;
 pub mod links;
 pub mod names;
+pub mod notes;
 pub mod queue;
 pub mod seal;
 pub mod session;

@@ -12,6 +12,7 @@ use super::super::shadow;
 use super::super::snapshot::Snapshots;
 use super::super::target::Target;
 use super::drain::Drain;
+use super::echoes::catch_up;
 use super::keep::Keep;
 use crate::directory::Directory;
 use crate::store::StoreFault;
@@ -24,6 +25,10 @@ const SWEEP: u32 = 60;
 const AGAIN: Duration = Duration::from_secs(5);
 /// After how many entries it is said how far the first reading is.
 const PROGRESS: usize = 50_000;
+/// After so long without a write, what was noted for the shadow is worked in ...
+const CALM: Duration = Duration::from_secs(2);
+/// ... and at once when it is as much as this: a shadow that is needed must not be far behind.
+const BEHIND: u64 = 20_000;
 
 /// What works for a tenant in the background, to be spawned.
 pub struct Backstage {
@@ -56,7 +61,22 @@ impl Backstage {
         // Lists that are kept have had what is owed since it was accepted.
         let carrier = Carrier::new(Arc::clone(&keep.mapping), live.clone(), keep.policy.clone(), Snapshots::default());
         let drain = Drain::new(keep.clone(), carrier, directory.clone(), stop.clone());
-        tokio::join!(drain.run(), Keeper { keep, live, directory, stop }.run());
+        let follow = follow(keep.clone(), stop.clone());
+        tokio::join!(drain.run(), follow, Keeper { keep, live, directory, stop }.run());
+    }
+}
+
+/// Works in what was noted for the shadow, when there is time for it.
+async fn follow(keep: Keep, mut stop: watch::Receiver<()>) {
+    let mut before = 0;
+    while !matches!(timeout(CALM, stop.changed()).await, Ok(Err(_closed))) {
+        let noted = keep.ledger.noted();
+        if (noted == before || keep.ledger.unworked() > BEHIND)
+            && let Err(fault) = catch_up(&keep.ledger, &keep.shape).await
+        {
+            tracing::warn!(%fault, "what the directory did can't be worked into the shadow now");
+        }
+        before = noted;
     }
 }
 

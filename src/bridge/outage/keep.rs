@@ -20,6 +20,7 @@ use super::super::shadow::{Shadow, Shape};
 use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
+use super::echoes::catch_up;
 use super::stored::{Owed, Unreadable};
 use super::{Backstage, Echoes, Ledger};
 
@@ -75,8 +76,8 @@ impl Keep {
 
     /// The same, with what it does repeated on the shadow.
     pub fn echoing(&self, directory: &Directory) -> Live {
-        let (store, shape) = (self.ledger.store.clone(), Arc::clone(&self.shape));
-        self.live(directory).echoing(Echoes::new(store, shape, Arc::clone(&self.missed)))
+        let (ledger, shape) = (Arc::clone(&self.ledger), Arc::clone(&self.shape));
+        self.live(directory).echoing(Echoes::new(ledger, shape, Arc::clone(&self.missed)))
     }
 
     /// Whether an intent may not overtake what is owed.
@@ -111,7 +112,7 @@ impl Keep {
     }
 
     async fn accept_in(&self, session: &Session, intent: Intent, started: bool) -> Result<(Receipt, i64), Fault> {
-        let (carrier, shadow) = self.carrier(session)?;
+        let (carrier, shadow) = self.carrier(Shadow::open_to_write(session.clone(), &self.shape)?);
         let home = self.home(&carrier, &intent).await?;
         let mut owed = Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home };
         let origin = intent.origin.clone();
@@ -199,8 +200,9 @@ impl Keep {
 
     /// The resource with this id, with what is owed.
     pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
+        catch_up(&self.ledger, &self.shape).await?;
         let (this, id, projection) = (self.clone(), id.to_owned(), projection.clone());
-        let job = move |session: Session| async move { this.carrier(&session)?.0.get(kind, &id, &projection).await };
+        let job = move |session: Session| async move { this.reader(&session)?.get(kind, &id, &projection).await };
         self.ledger.store.read(job).await.map_err(|fault| self.truthful(fault))
     }
 
@@ -209,8 +211,9 @@ impl Keep {
         if !self.is_filled() {
             return Err(self.unknown());
         }
+        catch_up(&self.ledger, &self.shape).await?;
         let (this, asked) = (self.clone(), asked.to_vec());
-        let job = move |session: Session| async move { this.carrier(&session)?.0.list(&asked).await };
+        let job = move |session: Session| async move { this.reader(&session)?.list(&asked).await };
         self.ledger.store.read(job).await
     }
 
@@ -222,11 +225,14 @@ impl Keep {
         }
     }
 
-    fn carrier(&self, session: &Session) -> Result<(Carrier, Shadow), StoreFault> {
-        let shadow = Shadow::open(session.clone(), &self.shape)?;
+    fn reader(&self, session: &Session) -> Result<Carrier, StoreFault> {
+        Ok(self.carrier(Shadow::open(session.clone(), &self.shape)?).0)
+    }
+
+    fn carrier(&self, shadow: Shadow) -> (Carrier, Shadow) {
         let target = Target::Shadow(shadow.clone());
         let carrier = Carrier::new(Arc::clone(&self.mapping), target, self.policy.clone(), self.snapshots.clone());
-        Ok((carrier, shadow))
+        (carrier, shadow)
     }
 
     /// What a shadow that was never filled does not hold may exist all the same.

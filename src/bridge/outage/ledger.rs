@@ -2,7 +2,7 @@
 //! ids were given out. A ledger outlives a reload of the configuration.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
@@ -25,6 +25,9 @@ pub struct Ledger {
     settled: AtomicI64,
     /// Resources that items which wait for a person change (true) or refer to (false).
     stuck: RwLock<Arc<HashMap<Arc<str>, bool>>>,
+    /// How many echoes were noted, and how many of them are worked into the shadow.
+    noted: AtomicU64,
+    worked_in: AtomicU64,
     wake: Notify,
     at_work: Mutex<()>,
 }
@@ -47,7 +50,10 @@ impl Ledger {
             .await?;
         let (accepted, settled) = (AtomicI64::new(accepted), AtomicI64::new(0));
         let (turns, wake, at_work) = (Locks::default(), Notify::new(), Mutex::new(()));
-        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck: RwLock::default(), wake, at_work }))
+        // An earlier process may have left some.
+        let (noted, worked_in) = (AtomicU64::new(1), AtomicU64::new(0));
+        let stuck = RwLock::default();
+        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck, noted, worked_in, wake, at_work }))
     }
 
     /// Whether anything is left that will be done without a person.
@@ -91,6 +97,26 @@ impl Ledger {
 
     pub(super) fn note_stuck(&self, stuck: HashMap<Arc<str>, bool>) {
         *self.stuck.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stuck);
+    }
+
+    /// An echo is being noted.
+    pub(super) fn note_echo(&self) {
+        self.noted.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many echoes were noted since this process began.
+    pub(super) fn noted(&self) -> u64 {
+        self.noted.load(Ordering::Acquire)
+    }
+
+    /// How many of them are not worked in, at most.
+    pub(super) fn unworked(&self) -> u64 {
+        self.noted().saturating_sub(self.worked_in.load(Ordering::Acquire))
+    }
+
+    /// The first of them, so many, are worked in, and that is kept.
+    pub(super) fn note_worked_in(&self, noted: u64) {
+        self.worked_in.fetch_max(noted, Ordering::AcqRel);
     }
 
     /// Has the drain look at what there is to do.

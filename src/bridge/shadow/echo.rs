@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::Draft;
 use super::record::Kinds;
-use super::{Doc, Shadow, Stop, key, now};
+use super::{Doc, Shadow, Stop, key};
 use crate::directory::{AttributeName, Dn, Entry, Modification, Rdn};
 use crate::store::StoreFault;
 
@@ -80,7 +80,7 @@ impl Shadow {
         let kinds = Kinds::only(part.kind);
         match self.doc_at(dn)? {
             Some(doc) if self.is_pinned(doc.row)? => Ok(()),
-            _ => self.keep_read(entry, kinds, now()),
+            _ => self.keep_read(entry, kinds, self.now()),
         }
     }
 
@@ -116,7 +116,7 @@ impl Shadow {
         let members = self.shape.members().map(|members| (&members.attribute, read.remove(&members.attribute)));
         self.strip(&mut read);
         overlay(&mut doc.entry, Some(&read));
-        let kept = self.keep(doc.entry.clone(), doc.kinds, now())?;
+        let kept = self.keep(doc.entry.clone(), doc.kinds, self.now())?;
         match members {
             Some((attribute, values)) if !values.is_empty() => self.replace_links(kept.row, attribute, &values),
             _ => Ok(()),

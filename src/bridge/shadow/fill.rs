@@ -69,7 +69,7 @@ pub(in crate::bridge) async fn fill(
     let shape = Arc::clone(shape);
     store
         .write(Durability::Soon, async move |session: Session| {
-            Shadow::open(session.clone(), &shape)?.forget_graves(begun)?;
+            Shadow::open_to_write(session.clone(), &shape)?.forget_graves(begun)?;
             let mark = [shape.fingerprint(), begun.to_string()].join(" ");
             session.set_mark(&shape.space, FILLED, mark.as_bytes())
         })
@@ -123,7 +123,9 @@ pub(in crate::bridge) async fn sweep(
     let shape = Arc::clone(shape);
     let old = now() - 600_000;
     store
-        .write(Durability::Soon, async move |session: Session| Shadow::open(session, &shape)?.forget_graves(old))
+        .write(Durability::Soon, async move |session: Session| {
+            Shadow::open_to_write(session, &shape)?.forget_graves(old)
+        })
         .await?;
     Ok(changed)
 }
@@ -143,8 +145,9 @@ async fn forget_unseen(store: &Store, shape: &Arc<Shape>, kind: ResourceKind, be
     let mut after = None::<Vec<u8>>;
     loop {
         let (shape, from) = (Arc::clone(shape), after.take());
-        let forget =
-            async move |session: Session| Shadow::open(session, &shape)?.forget_unseen(kind, before, from.as_deref());
+        let forget = async move |session: Session| {
+            Shadow::open_to_write(session, &shape)?.forget_unseen(kind, before, from.as_deref())
+        };
         after = store.write(Durability::Soon, forget).await?;
         if after.is_none() {
             return Ok(());
@@ -190,7 +193,7 @@ async fn confirm_gone(
     }
     let (count, shape, id) = (gone.len(), Arc::clone(shape), part.id.clone());
     let forget = async move |session: Session| {
-        let shadow = Shadow::open(session, &shape)?;
+        let shadow = Shadow::open_to_write(session, &shape)?;
         gone.iter().try_for_each(|value| shadow.forget(&id, value, begun))
     };
     store.write(Durability::Soon, forget).await?;
@@ -294,7 +297,8 @@ impl<'a> Reading<'a> {
         }
         self.count += batch.len();
         let shape = Arc::clone(self.shape);
-        let learn = async move |session: Session| learn_all(&Shadow::open(session, &shape)?, kind, batch, asked_at);
+        let learn =
+            async move |session: Session| learn_all(&Shadow::open_to_write(session, &shape)?, kind, batch, asked_at);
         let taken = self.store.write(Durability::Soon, learn).await?;
         (self.progress)(self.count);
         Ok(taken)

@@ -13,6 +13,7 @@
 //! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
 //! | `learn`, `echo`, `fill` | what comes from the directory |
+//! | `notes` | echoes that are kept until there is time for them |
 
 mod change;
 mod echo;
@@ -22,6 +23,7 @@ mod find;
 mod key;
 mod learn;
 mod links;
+mod notes;
 mod pins;
 mod record;
 mod rules;
@@ -41,6 +43,7 @@ pub(in crate::bridge) use echo::Echo;
 #[allow(unused_imports, reason = "the code that repeats and fills is being written")]
 pub(in crate::bridge) use fill::{FillFault, fill, is_filled, refresh, sweep};
 pub(in crate::bridge) use learn::Learned;
+pub(in crate::bridge) use notes::Note;
 pub(in crate::bridge) use run::Run;
 pub(in crate::bridge) use shape::Shape;
 
@@ -59,6 +62,8 @@ pub(in crate::bridge) struct Shadow {
     shape: Arc<Shape>,
     rules: Arc<Rules>,
     run: Arc<Run>,
+    /// When what is done now was done in truth, in milliseconds since 1970, if that is some time ago.
+    back_then: Option<i64>,
 }
 
 /// An entry with what the store knows of it.
@@ -103,7 +108,19 @@ impl Shadow {
     pub fn open(session: Session, shape: &Arc<Shape>) -> Result<Self, StoreFault> {
         let remembered = session.mark(&shape.space, SCHEMA)?.unwrap_or_default();
         let rules = shape.rules(remembered);
-        Ok(Self { session, shape: Arc::clone(shape), rules, run: Arc::default() })
+        Ok(Self { session, shape: Arc::clone(shape), rules, run: Arc::default(), back_then: None })
+    }
+
+    /// The same in a job that changes the store: with all that was noted and is not yet in it.
+    pub fn open_to_write(session: Session, shape: &Arc<Shape>) -> Result<Self, StoreFault> {
+        let shadow = Self::open(session, shape)?;
+        shadow.catch_up(usize::MAX)?;
+        Ok(shadow)
+    }
+
+    /// When what is done was done, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        self.back_then.unwrap_or_else(now)
     }
 
     /// What was done and seen since it was opened.

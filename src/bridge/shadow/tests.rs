@@ -3,6 +3,7 @@
 mod beside;
 mod carried;
 mod mirror;
+mod notes;
 mod operations;
 mod slapd;
 

@@ -4,7 +4,7 @@ use super::change::Draft;
 use super::record::{self, Kinds};
 use super::rules::Rule;
 use super::shape::new_id;
-use super::{Doc, Shadow, Stop, doc, field, key, now, time_stamp};
+use super::{Doc, Shadow, Stop, doc, field, key, time_stamp};
 use crate::directory::{AttributeName, Change, Dn, Entry, Fault, FaultKind, Modification, ModifyOptions, Rdn};
 use crate::mapping::ResourceMapping;
 use crate::store::{Document, StoreFault};
@@ -66,7 +66,7 @@ impl Shadow {
             entry.insert(stamp.clone(), vec![time_stamp()]);
         }
         let kinds = part.map_or_else(Kinds::default, |part| Kinds::only(part.kind));
-        let doc = self.keep(entry, kinds, now())?;
+        let doc = self.keep(entry, kinds, self.now())?;
         for (attribute, values) in links {
             self.replace_links(doc.row, &attribute, &values)?;
         }
@@ -163,7 +163,7 @@ impl Shadow {
         let mut after = draft.keep_links()?;
         after.kinds = self.kinds_after(before, looked, &after, modifications)?;
         after.entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
-        self.keep(after.entry, after.kinds, now())
+        self.keep(after.entry, after.kinds, self.now())
     }
 
     fn looks(&self, doc: &Doc) -> Result<Kinds, StoreFault> {
@@ -228,7 +228,7 @@ impl Shadow {
         unname_values(&mut entry, old.rdn().as_ref());
         name_values(&mut entry, new.rdn());
         entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
-        self.keep(entry, doc.kinds, now())
+        self.keep(entry, doc.kinds, self.now())
     }
 
     fn move_children(&self, old: &Dn, new: &Dn) -> Result<(), StoreFault> {
@@ -246,7 +246,7 @@ impl Shadow {
                     self.session.delete(stray.row)?;
                 }
                 self.session.rekey(child.row, &key::of(&to))?;
-                self.keep(readdressed(&child.entry, &to), child.kinds, now())?;
+                self.keep(readdressed(&child.entry, &to), child.kinds, self.now())?;
             }
         }
     }

@@ -5,6 +5,7 @@ pub(super) mod documents;
 mod fault;
 pub(super) mod links;
 pub(super) mod names;
+pub(super) mod notes;
 mod open;
 pub(super) mod queue;
 mod reader;

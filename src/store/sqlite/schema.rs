@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION: i32 = 0x5332_4c44;
 
 /// What leads from each version to the next. Steps are only ever added.
-const STEPS: &[&str] = &[include_str!("step1.sql")];
+const STEPS: &[&str] = &[include_str!("step1.sql"), include_str!("step2.sql")];
 
 /// The version that this program knows.
 pub(super) fn version() -> i32 {

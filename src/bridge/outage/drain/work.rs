@@ -244,7 +244,7 @@ impl Work {
         let shape = Arc::clone(&keep.shape);
         async move {
             let job = move |session: Session| async move {
-                let shadow = Shadow::open(session.clone(), &shape)?;
+                let shadow = Shadow::open_to_write(session.clone(), &shape)?;
                 ended.iter().try_for_each(|ended| ended.write(&session, &shadow, &space))
             };
             store.write(Durability::Durable, job).await
