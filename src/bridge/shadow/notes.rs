@@ -155,6 +155,7 @@ fn take_all(bytes: &mut &[u8]) -> Option<Vec<(AttributeName, Vec<Vec<u8>>)>> {
 }
 
 /// The entry as it was read, if it was: nothing comes behind it.
+#[expect(clippy::option_option, reason = "nothing was read, or what stands there is no entry")]
 fn take_read(bytes: &mut &[u8]) -> Option<Option<Entry>> {
     if bytes.is_empty() {
         return Some(None);
