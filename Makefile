@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gssapi soak conformance bench bench-large bench-smoke check fmt fmt-check clippy deny
+.PHONY: help setup demo test test-gssapi soak conformance bench bench-large bench-outage bench-smoke check fmt fmt-check clippy deny
 
 CARGO ?= cargo
 # openldap, active-directory or 389ds: the directory that `make demo` starts.
@@ -36,6 +36,9 @@ bench: setup ## how fast the bridge is, beside the directory alone (docs/perform
 
 bench-large: setup ## the part of it with groups of a hundred thousand and a directory of a million (2 GB of disk)
 	BENCH_PART=large $(CARGO) bench --locked --bench bridge
+
+bench-outage: setup ## the part of it with outages of the directory
+	BENCH_PART=outage $(CARGO) bench --locked --bench bridge
 
 bench-smoke: setup ## does the bench itself work? (seconds; its numbers mean nothing)
 	BENCH_QUICK=1 $(CARGO) bench --locked --profile dev --bench bridge

@@ -119,7 +119,7 @@ impl Worker for BridgeWorker {
 }
 
 /// The first `id` of the body, without taking it apart.
-fn id(body: &[u8]) -> Option<String> {
+pub fn id(body: &[u8]) -> Option<String> {
     const KEY: &[u8] = b"\"id\":\"";
     let value = body.get(find(body, KEY)? + KEY.len()..)?;
     let end = value.iter().position(|byte| *byte == b'"')?;

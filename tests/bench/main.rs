@@ -7,7 +7,7 @@
 //! | variable | does |
 //! |---|---|
 //! | `BENCH_ROUNDS` | that many rounds, instead of five |
-//! | `BENCH_PART` | `users`: single users alone; `large`: large groups and long lists alone; both without |
+//! | `BENCH_PART` | `users`: single users alone; `large`: large groups and long lists alone; `outage`: outages alone; all without |
 //! | `BENCH_QUICK=1` | one small round, to see whether the bench itself works; its numbers mean nothing |
 
 mod bridge;
@@ -16,6 +16,7 @@ mod contest;
 mod harness;
 mod http;
 mod large;
+mod outage;
 mod page;
 mod people;
 mod processes;
@@ -61,10 +62,11 @@ impl Plan {
             number => number.parse().map_err(|_| format!("BENCH_ROUNDS={number:?} is no number"))?,
         };
         let parts = match variable("BENCH_PART").as_str() {
-            "" => vec![Part::Users, Part::Large],
+            "" => vec![Part::Users, Part::Large, Part::Outage],
             "users" => vec![Part::Users],
             "large" => vec![Part::Large],
-            other => return Err(format!("BENCH_PART={other:?} is neither users nor large").into()),
+            "outage" => vec![Part::Outage],
+            other => return Err(format!("BENCH_PART={other:?} is none of users, large and outage").into()),
         };
         Ok(Self { quick, rounds, parts })
     }
@@ -102,6 +104,7 @@ async fn run() -> Outcome<()> {
         let (server, text) = match part {
             Part::Users => users(&plan).await?,
             Part::Large => large::run(plan.rounds, plan.quick).await?,
+            Part::Outage => outage::run(plan.rounds, plan.quick).await?,
         };
         let text = format!("{} Medians of {} rounds.\n\n{text}", page::machine(&server), plan.rounds);
         println!("{text}");

@@ -12,6 +12,8 @@ pub enum Part {
     Users,
     /// Large groups and long lists.
     Large,
+    /// Outages of the directory.
+    Outage,
 }
 
 impl Part {
@@ -20,6 +22,9 @@ impl Part {
             Self::Users => ("<!-- measured by `make bench`: begin -->", "<!-- measured by `make bench`: end -->"),
             Self::Large => {
                 ("<!-- measured by `make bench-large`: begin -->", "<!-- measured by `make bench-large`: end -->")
+            }
+            Self::Outage => {
+                ("<!-- measured by `make bench-outage`: begin -->", "<!-- measured by `make bench-outage`: end -->")
             }
         }
     }

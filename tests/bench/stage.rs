@@ -76,7 +76,7 @@ impl Stage {
 }
 
 /// Creates one user through the bridge and looks at what has become of it.
-async fn probe(tenant: &Tenant, slapd: &Slapd, base: &str) -> Outcome<Template> {
+pub async fn probe(tenant: &Tenant, slapd: &Slapd, base: &str) -> Outcome<Template> {
     let person = cohort("probe", 1).pop().ok_or("nobody")?;
     create(tenant, &person).await?;
     let raw = slapd.raw().await;

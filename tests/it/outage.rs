@@ -117,3 +117,20 @@ async fn what_was_accepted_outlives_the_process(kind: Kind) {
         world.scim.get(&format!("/Users/{id}")).await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn what_the_directory_did_just_before_the_bridge_was_killed_is_known_in_the_outage() {
+    let (proxy, mut world) = behind(Kind::OpenLdap, "outage-noted").await;
+    let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    ada.expect(201);
+    let path = format!("/Users/{}", ada.id());
+    let retitled = patch(&json!([{"op": "replace", "value": {"title": "Countess"}}]));
+    world.scim.patch(&path, &retitled).await.expect(200);
+    world.daemon.kill();
+    proxy.refuse();
+    world.daemon.restart();
+    world.scim = world.daemon.scim(crate::harness::BASIC);
+    assert_eq!(world.scim.get(&path).await.expect(200)["title"], "Countess");
+    let found = world.scim.search("/Users", "userName eq \"ada\"").await;
+    assert_eq!(found.total(), 1);
+}
