@@ -30,6 +30,17 @@ pub(super) struct Earlier {
     pub started: bool,
     /// Where the entry was when the client asked; others may refer to it by that name.
     pub home: Option<Dn>,
+    /// How far it comes.
+    pub progress: Arc<Headway>,
+}
+
+/// How far an intent came, for whoever goes on with it when the directory goes away in the middle.
+#[derive(Debug, Default)]
+pub(super) struct Headway {
+    /// The entry was made.
+    pub made: OnceLock<()>,
+    /// Where the entry was before it was renamed or deleted, which may have happened.
+    pub home: OnceLock<Dn>,
 }
 
 /// How a change is asked for.
@@ -45,6 +56,8 @@ pub(super) struct Asked<'a> {
     pub touched: &'a Touched,
     /// Takes note of the references that mean nothing yet.
     pub left_out: &'a LeftOut,
+    /// How far it comes.
+    pub progress: &'a Headway,
 }
 
 pub(super) struct Inner {
@@ -113,7 +126,8 @@ impl Carrier {
         (touched, left_out): (&Touched, &LeftOut),
     ) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
-        let asked = Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), touched, left_out };
+        let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
+        let asked = Asked { if_match, answer, home, touched, left_out, progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier, (touched, left_out)).await,
             Action::Replace { id, resource } => {

@@ -90,6 +90,7 @@ impl Carrier {
         self.touch_new(touched, mapping, &plan);
         self.touch(touched, &later);
         let mut entry = self.add_numbered(mapping, &resource, plan, earlier.started).await?;
+        let _ = earlier.progress.made.set(());
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
             let mut place = Self::place_at(mapping, &entry);

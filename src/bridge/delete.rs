@@ -14,7 +14,7 @@ impl Carrier {
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        Asked { if_match, home, touched, .. }: Asked<'_>,
+        Asked { if_match, home, touched, progress, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
@@ -25,7 +25,7 @@ impl Carrier {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
                 (Err(Fault::NotFound { .. }), Some(dn)) => {
-                    self.tidy(dn, None).await;
+                    self.tidy(dn, None).await.map_err(|fault| self.fault(fault))?;
                     return Ok(Receipt::Deleted);
                 }
                 (other, _) => other?,
@@ -37,6 +37,7 @@ impl Carrier {
             if mapping.members.is_some() {
                 self.touch_members(touched, &entry.dn).await?;
             }
+            let _ = progress.home.set(entry.dn.clone());
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
@@ -68,41 +69,41 @@ impl Carrier {
         let update = match &mapping.delete {
             Delete::Delete => {
                 self.inner.target.delete(&entry.dn).await?;
-                self.tidy(&entry.dn, None).await;
-                return Ok(());
+                return self.tidy(&entry.dn, None).await;
             }
             Delete::Disable => mapping.plan_disable(entry),
             Delete::MoveTo(container) => {
-                self.move_away(mapping, entry, container).await?;
-                // Who is gone is nobody's member and nobody's manager.
-                self.tidy(&entry.dn, None).await;
-                return Ok(());
+                let moved = self.move_away(mapping, entry, container).await?;
+                // Who is gone is nobody's member and nobody's manager, by no name: a server with referential integrity
+                // has let all of them follow.
+                self.tidy(&entry.dn, None).await?;
+                return self.tidy(&moved, None).await;
             }
         };
         let changed =
             self.carry_out(mapping, entry, &update, std::slice::from_ref(&mapping.id.attribute), None).await?;
         if let Some(moved) = changed {
-            self.tidy(&entry.dn, Some(&moved.dn)).await;
+            self.tidy(&entry.dn, Some(&moved.dn)).await?;
         }
         Ok(())
     }
 
-    /// Moves an entry to where deleted ones are kept. If one of the same name was deleted before, the id tells them
-    /// apart.
+    /// Moves an entry to where deleted ones are kept, and says where that is. If one of the same name was deleted
+    /// before, the id tells them apart.
     async fn move_away(
         &self,
         mapping: &ResourceMapping,
         entry: &Entry,
         container: &Dn,
-    ) -> Result<(), directory::Fault> {
-        let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
+    ) -> Result<Dn, directory::Fault> {
+        let Some(rdn) = entry.dn.rdn() else { return Ok(entry.dn.clone()) };
         let moved = self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await;
         let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
         let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
-            return moved.map(drop);
+            return moved.map(|_| container.below(&rdn));
         };
         let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
         let rdn = rdn.replacing(attribute, &name);
-        self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
+        self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(|_| container.below(&rdn))
     }
 }

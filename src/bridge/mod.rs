@@ -278,7 +278,10 @@ impl Bridge {
 
     /// Carries `intent` out; or, if the directory can't do it now, puts it on disk to be carried out later.
     pub async fn apply(&self, intent: Intent) -> Result<Answered, Fault> {
-        let Some(keep) = &self.keep else { return self.at_once(intent).await };
+        let Some(keep) = &self.keep else {
+            let receipt = self.live.apply(intent, &Earlier::default()).await?;
+            return Ok(Answered { receipt, owed: None });
+        };
         let mapping = self.live.mapping(intent.kind)?;
         // From the question whether the intent has to wait until it does nobody else may change the resource.
         let turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
@@ -292,13 +295,13 @@ impl Bridge {
 
     async fn apply_or_keep(&self, keep: &Keep, intent: &Intent) -> Result<Answered, Fault> {
         if self.is_away() || keep.has_to_wait(intent) {
-            return keep.accept(intent.clone(), false).await;
+            return keep.accept(intent.clone(), None).await;
         }
-        let left_out = LeftOut::default();
-        match self.live.apply_noting(intent.clone(), &Earlier::default(), &left_out).await {
+        let (earlier, left_out) = (Earlier::default(), LeftOut::default());
+        match self.live.apply_noting(intent.clone(), &earlier, &left_out).await {
             Err(Fault::Unavailable { .. }) => {
                 keep.ledger.wake();
-                keep.accept(intent.clone(), true).await
+                keep.accept(intent.clone(), Some(&earlier.progress)).await
             }
             Ok(receipt) => {
                 keep.note_references(intent, &receipt, left_out.take()).await;
@@ -306,11 +309,6 @@ impl Bridge {
             }
             Err(fault) => Err(fault),
         }
-    }
-
-    async fn at_once(&self, intent: Intent) -> Result<Answered, Fault> {
-        let receipt = self.live.apply(intent, &Earlier::default()).await?;
-        Ok(Answered { receipt, owed: None })
     }
 
     /// Whether the directory did not answer when it was last asked.

@@ -11,11 +11,11 @@ use crate::scim::ResourceKind;
 use super::Carrier;
 
 impl Carrier {
-    /// Makes everything that refers to `old` refer to `new`, or to nothing. What fails is logged: the change itself
-    /// is made, and can't be taken back.
-    pub(super) async fn tidy(&self, old: &Dn, new: Option<&Dn>) {
+    /// Makes everything that refers to `old` refer to `new`, or to nothing. The change itself is made and can't be taken
+    /// back; so what fails is logged, but where the directory is away and somebody else goes on later, that is for them.
+    pub(super) async fn tidy(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
         if new == Some(old) {
-            return;
+            return Ok(());
         }
         for kind in [ResourceKind::User, ResourceKind::Group] {
             let outcome = self.tidy_references(kind, old, new).await;
@@ -25,9 +25,13 @@ impl Carrier {
                 outcome
             };
             if let Err(fault) = outcome {
+                if self.inner.policy.hands_over && fault.is_transient() {
+                    return Err(fault);
+                }
                 tracing::error!(entry = %old, %fault, "references to the entry by its old name may be left");
             }
         }
+        Ok(())
     }
 
     async fn tidy_references(&self, kind: ResourceKind, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {

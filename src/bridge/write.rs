@@ -131,8 +131,11 @@ impl Carrier {
         let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out)).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
         self.touch_update(asked.touched, mapping, &entry, &update).await?;
+        if update.rename.is_some() {
+            let _ = asked.progress.home.set(home.clone());
+        }
         if update.is_empty() && mapping.members.is_none() {
-            self.tidy(home, Some(&entry.dn)).await;
+            self.tidy(home, Some(&entry.dn)).await.map_err(|fault| self.fault(fault))?;
             return Ok(Some(if asked.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
@@ -168,7 +171,7 @@ impl Carrier {
             Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
             Err(fault) => return Err(self.fault(fault)),
         };
-        self.tidy(home, Some(&update.renamed(&entry.dn))).await;
+        self.tidy(home, Some(&update.renamed(&entry.dn))).await.map_err(|fault| self.fault(fault))?;
         self.receipt(request, &update, entry, changed).await.map(Some)
     }
 

@@ -13,7 +13,7 @@ use crate::scim::{AttributePath, Projection, Query, Resource, ResourceKind};
 use crate::store::seal::SealKey;
 use crate::store::{Durability, Item, NewItem, Session, StoreFault};
 
-use super::super::carrier::{Carrier, Earlier};
+use super::super::carrier::{Carrier, Earlier, Headway};
 use super::super::list::Page;
 use super::super::shadow::{Shadow, Shape};
 use super::super::snapshot::Snapshots;
@@ -101,13 +101,13 @@ impl Keep {
     }
 
     /// Carries `intent` out on the shadow and puts it into the queue, both on disk before this returns.
-    /// `started`: the directory may have done a part of it.
-    pub async fn accept(&self, intent: Intent, started: bool) -> Result<Answered, Fault> {
+    /// `begun`: the directory may have done a part of it.
+    pub async fn accept(&self, intent: Intent, begun: Option<&Arc<Headway>>) -> Result<Answered, Fault> {
         if !self.is_filled() && matches!(intent.action, Action::Create(_)) {
             return Err(self.unknown());
         }
-        let this = self.clone();
-        let job = move |session: Session| async move { this.accept_in(&session, intent, started, None).await };
+        let (this, begun) = (self.clone(), begun.cloned());
+        let job = move |session: Session| async move { this.accept_in(&session, intent, begun, None).await };
         let outcome = self.ledger.store.write(Durability::Durable, job).await;
         let (receipt, number, turned) = outcome.map_err(|fault| self.truthful(fault))?;
         self.ledger.waiting.turn(turned);
@@ -120,16 +120,22 @@ impl Keep {
         &self,
         session: &Session,
         intent: Intent,
-        started: bool,
+        begun: Option<Arc<Headway>>,
         waited: Option<String>,
     ) -> Result<(Receipt, i64, Turned), Fault> {
         let (carrier, shadow) = self.carrier(session)?;
-        let home = self.home(&carrier, &intent).await?;
+        // The shadow knows already what the directory is known to have done.
+        let earlier = begun.as_deref().map(gone_before).unwrap_or_default();
+        let home = match &earlier.home {
+            Some(home) => Some(home.to_string()),
+            None => self.home(&carrier, &intent).await?,
+        };
         let mut owed =
             Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home, waits_for: waited };
         let origin = intent.origin.clone();
+        let mentioned: Vec<String> = ids_in(&intent).map(ToOwned::to_owned).collect();
         let left_out = LeftOut::default();
-        let receipt = carrier.apply_noting(intent, &Earlier::default(), &left_out).await?;
+        let receipt = carrier.apply_noting(intent, &earlier, &left_out).await?;
         owed.id = match (&owed.action, &receipt) {
             (Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id }, _) => id.clone(),
             (Action::Create(_), Receipt::Created(resource)) => text(resource, "id"),
@@ -143,10 +149,13 @@ impl Keep {
             return Err(self.refused("whom it refers to is gone again"));
         }
         let turned = self.turn_references(session, (owed.kind, &owed.id), &owed.action, &origin, &unmet)?;
+        // Who refers to somebody who is gone must not find him when the directory still has him.
+        let mut seen = shadow.run().seen();
+        seen.extend(shadow.leaving(&mentioned)?.into_iter().cloned());
         let item = NewItem {
             space: self.ledger.tenant.to_string(),
             resource: owed.id.clone(),
-            touches: touches(&owed.id, &shadow.run().written(), &shadow.run().seen()),
+            touches: touches(&owed.id, &shadow.run().written(), &seen),
             payload: self.payload(&owed)?,
             asked_at: now(),
             asked_by: origin.by.to_string(),
@@ -154,7 +163,7 @@ impl Keep {
             summary: summary(&owed),
         };
         let number = session.push(&item)?;
-        if started {
+        if begun.is_some() {
             session.mark_started(&[number])?;
         }
         shadow.pin(number)?;
@@ -252,6 +261,12 @@ impl Keep {
             retry_after: self.policy.retry_after,
         }
     }
+}
+
+/// What an intent finds that goes on where another attempt stopped.
+fn gone_before(progress: &Headway) -> Earlier {
+    let (started, home) = (progress.made.get().is_some(), progress.home.get().cloned());
+    Earlier { started, home, ..Earlier::default() }
 }
 
 /// The ids that an intent is about: its own, and those that it refers to.

@@ -306,7 +306,7 @@ impl Keep {
             if session.remove(&[number])? == 0 {
                 return Ok(None);
             }
-            this.accept_in(&session, intent, false, waited).await.map(Some)
+            this.accept_in(&session, intent, None, waited).await.map(Some)
         };
         match self.ledger.store.write(Durability::Durable, job).await {
             Ok(accepted) => {

@@ -10,7 +10,7 @@
 //! | `shape` | what the table and the server say |
 //! | `key`, `record`, `rules` | entries as the store keeps them, and how values are compared |
 //! | `find`, `evaluate`, `links` | searches |
-//! | `write`, `change`, `follow` | add, modify, rename, delete, and what refers to what goes |
+//! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
 //! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
 

@@ -89,6 +89,21 @@ impl Shadow {
         Ok(false)
     }
 
+    /// Those of these ids whose owners are gone or moved by owed items: in the directory they may still be where they were.
+    pub fn leaving<'i>(&self, ids: &'i [String]) -> Result<Vec<&'i String>, StoreFault> {
+        let gone = self.shape.gone();
+        let mut leaving = Vec::new();
+        for id in ids {
+            for grave in self.session.with_field(&gone, ID, id.as_bytes())? {
+                if self.is_pinned(grave.row)? {
+                    leaving.push(id);
+                    break;
+                }
+            }
+        }
+        Ok(leaving)
+    }
+
     /// Forgets the tombstones that nothing is owed for, of those who left before `stamp`.
     pub(super) fn forget_graves(&self, stamp: i64) -> Result<(), StoreFault> {
         for grave in self.session.with_prefix(&self.shape.gone(), &[], None, usize::MAX)? {

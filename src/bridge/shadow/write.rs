@@ -212,7 +212,6 @@ impl Shadow {
         if new != *dn {
             self.note_entered(&key::of(&new))?;
             self.run.note_vacated(key::of(dn), self.shape.id_of(&after.entry));
-            self.follow(dn, Some(&new))?;
         }
         self.run.note_written(after.row, self.shape.id_of(&after.entry));
         self.read_back(&after, read_back)
@@ -263,7 +262,6 @@ impl Shadow {
         let id = self.shape.id_of(&doc.entry);
         self.run.note_vacated(key, id.clone());
         self.run.note_removed(doc.row, id);
-        self.follow(dn, None)?;
         Ok(())
     }
 

@@ -120,6 +120,7 @@ impl Drain {
             id: Some(owed.id.clone()),
             started: task.started,
             home: owed.home.as_deref().and_then(|home| Dn::parse(home).ok()),
+            ..Earlier::default()
         };
         tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
         let left_out = LeftOut::default();
