@@ -54,10 +54,10 @@ pub(super) struct Asked<'a> {
     pub home: Option<&'a Dn>,
     /// Takes note of the users whose groups change.
     pub touched: &'a Touched,
-    /// How far it comes.
-    pub progress: &'a Headway,
     /// Takes note of the references that mean nothing yet.
     pub left_out: &'a LeftOut,
+    /// How far it comes.
+    pub progress: &'a Headway,
 }
 
 pub(super) struct Inner {
@@ -127,7 +127,7 @@ impl Carrier {
     ) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
         let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
-        let asked = Asked { if_match, answer, home, touched, progress, left_out };
+        let asked = Asked { if_match, answer, home, touched, left_out, progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier, (touched, left_out)).await,
             Action::Replace { id, resource } => {

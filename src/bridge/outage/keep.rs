@@ -144,14 +144,14 @@ impl Keep {
         if let Some(fault) = shadow.run().fault() {
             return Err(fault.into());
         }
-        // Who refers to somebody who is gone must not find him when the directory still has him.
-        let mut seen = shadow.run().seen();
-        seen.extend(shadow.leaving(&mentioned)?.into_iter().cloned());
         let unmet = left_out.take();
         if owed.waits_for.is_some() && !unmet.is_empty() {
             return Err(self.refused("whom it refers to is gone again"));
         }
         let turned = self.turn_references(session, (owed.kind, &owed.id), &owed.action, &origin, &unmet)?;
+        // Who refers to somebody who is gone must not find him when the directory still has him.
+        let mut seen = shadow.run().seen();
+        seen.extend(shadow.leaving(&mentioned)?.into_iter().cloned());
         let item = NewItem {
             space: self.ledger.tenant.to_string(),
             resource: owed.id.clone(),
