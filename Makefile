@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak conformance bench bench-large bench-smoke check fmt fmt-check clippy deny
+.PHONY: help setup demo test test-gssapi soak conformance bench bench-large bench-smoke check fmt fmt-check clippy deny
 
 CARGO ?= cargo
 # openldap, active-directory or 389ds: the directory that `make demo` starts.
@@ -23,6 +23,10 @@ conformance: setup ## what independent SCIM conformance suites say (installs the
 	@tests/conformance/setup.sh
 	@$(CARGO) build --quiet --locked --bin scim2ldap --example conformance
 	@$(CARGO) run --quiet --locked --example conformance
+
+test-gssapi: setup ## the program with Kerberos, against Samba's key distribution centre (installs what that needs to build)
+	@tests/setup.sh libkrb5-dev libclang-dev libgssapi-krb5-2 samba-common-bin
+	$(CARGO) test --locked --features gssapi --test it gssapi::
 
 soak: setup ## what takes minutes: groups of a hundred thousand members, thousands of outages, a day away
 	$(CARGO) test --locked --release --test it -- --ignored --nocapture --test-threads 1 large:: chaos::

@@ -11,7 +11,7 @@
 //! | [`directory`] | the LDAP conversation: connections, controls, fail-over, dialects |
 //! | [`store`] | what must outlive the process: a queue, small records, aliases, tokens |
 //!
-//! [`tables`] reads the TOML files that people edit and reports every mistake at once; [`config`],
+//! [`metrics`] counts what they do. [`tables`] reads the TOML files that people edit and reports every mistake at once; [`config`],
 //! [`daemon`], [`telemetry`] and [`cli`] put the rooms together. `docs/architecture.md` tells the whole.
 
 pub mod bridge;
@@ -21,6 +21,7 @@ pub mod daemon;
 pub mod directory;
 pub mod http;
 pub mod mapping;
+pub mod metrics;
 pub mod scim;
 pub mod store;
 pub mod tables;

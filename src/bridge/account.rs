@@ -143,10 +143,12 @@ impl Carrier {
         enables: bool,
     ) -> Result<(), directory::Fault> {
         self.set_first_password(mapping, &entry.dn, password).await?;
-        if !enables {
-            return Ok(());
-        }
-        let modifications = mapping.plan_enable(entry);
+        let by_itself = password.way(self.dialect()) == PasswordWay::Operation;
+        let modifications = match (enables, by_itself) {
+            (true, _) => mapping.plan_enable(entry),
+            (false, true) => mapping.stay_disabled(entry),
+            (false, false) => Vec::new(),
+        };
         self.inner.target.modify(&entry.dn, &modifications, &ModifyOptions::default()).await.map(drop)
     }
 

@@ -7,9 +7,12 @@ use crate::directory::{Dialect, Dn, FaultKind, SchemaView};
 use crate::mapping::{Delete, Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
+use super::group_names::{Owed, Touched};
 use super::snapshot::Effect;
 use super::target::Target;
-use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, order, snapshot, write};
+use super::{
+    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, protect, snapshot, write,
+};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -27,12 +30,12 @@ pub(super) struct Earlier {
     /// Where the entry was when the client asked; others may refer to it by that name.
     pub home: Option<Dn>,
     /// How far it comes.
-    pub progress: Arc<Progress>,
+    pub progress: Arc<Headway>,
 }
 
 /// How far an intent came, for whoever goes on with it when the directory goes away in the middle.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct Headway {
     /// The entry was made.
     pub made: OnceLock<()>,
     /// Where the entry was before it was renamed or deleted, which may have happened.
@@ -48,16 +51,22 @@ pub(super) struct Asked<'a> {
     pub answer: bool,
     /// Where the entry was before.
     pub home: Option<&'a Dn>,
+    /// Takes note of the users whose groups change.
+    pub touched: &'a Touched,
     /// How far it comes.
-    pub progress: &'a Progress,
+    pub progress: &'a Headway,
 }
 
 pub(super) struct Inner {
     pub mapping: Arc<Mapping>,
     pub target: Target,
     pub policy: Policy,
+    pub guard: protect::Guard,
     pub locks: order::Locks,
     pub places: membership::Places,
+    pub numbers: numbers::Numbers,
+    /// Users whose attribute could not be brought up to date.
+    pub owed_names: Arc<Owed>,
     pub schema: OnceLock<SchemaView>,
     pub snapshots: snapshot::Snapshots,
     pub accounts: account::Accounts,
@@ -68,9 +77,12 @@ impl Carrier {
         let inner = Inner {
             mapping,
             target,
+            guard: protect::Guard::new(Arc::clone(&policy.protect)),
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),
+            numbers: numbers::Numbers::default(),
+            owed_names: Arc::default(),
             schema: OnceLock::new(),
             snapshots,
             accounts: account::Accounts::default(),
@@ -82,8 +94,11 @@ impl Carrier {
     pub async fn apply(&self, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
         let mapping = self.mapping(intent.kind)?;
         let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
-        let outcome = self.carry(mapping, intent, earlier).await;
+        let touched = Touched::new(&self.inner.owed_names);
+        let outcome = self.carry(mapping, intent, earlier, &touched).await;
         let effect = match &outcome {
+            // What was given out before may stand in lists by either of its ids.
+            Ok(Receipt::Created(_)) if earlier.id.is_some() => Effect::Unknown,
             Ok(Receipt::Created(resource)) => Effect::of_new(mapping.kind, resource),
             Ok(Receipt::Updated(_) | Receipt::Changed) => Effect::Changed,
             Ok(Receipt::Deleted) if mapping.delete == Delete::Disable => Effect::Changed,
@@ -92,15 +107,21 @@ impl Carrier {
             Err(_) => Effect::Unknown,
         };
         self.inner.snapshots.written(mapping.kind, effect);
-        outcome
+        self.follow_up(outcome, touched).await
     }
 
-    async fn carry(&self, mapping: &ResourceMapping, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
+    async fn carry(
+        &self,
+        mapping: &ResourceMapping,
+        intent: Intent,
+        earlier: &Earlier,
+        touched: &Touched,
+    ) -> Result<Receipt, Fault> {
         let Intent { action, if_match, answer, .. } = intent;
-        let asked =
-            Asked { if_match: if_match.as_ref(), answer, home: earlier.home.as_ref(), progress: &earlier.progress };
+        let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
+        let asked = Asked { if_match, answer, home, touched, progress };
         match action {
-            Action::Create(resource) => self.create(mapping, resource, earlier).await,
+            Action::Create(resource) => self.create(mapping, resource, earlier, touched).await,
             Action::Replace { id, resource } => {
                 self.update(mapping, &id, write::Change::replace(mapping, resource), asked).await
             }

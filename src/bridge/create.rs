@@ -5,6 +5,7 @@ use crate::mapping::{IdForm, MemberChange, MemberDelta, NewEntry, ResourceMappin
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
 use super::carrier::Earlier;
+use super::group_names::Touched;
 use super::membership::VALUES;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
@@ -57,14 +58,15 @@ pub(super) type Attributes = Vec<(AttributeName, Vec<Vec<u8>>)>;
 impl Carrier {
     /// Creates an entry for `resource`: one LDAP operation, where the name alone guards against duplicates.
     ///
-    /// `earlier.started` says that the same intent was begun before and that nobody knows how far it came. Then an entry of
-    /// the planned name that holds everything as it is planned is the intent's own, and what is missing is done to it;
-    /// any other entry stays somebody else's.
+    /// `earlier.started` says that the same intent was begun before and that nobody knows how far it came. Then an
+    /// entry of the planned name that holds everything as it is planned is the intent's own, and what is missing is
+    /// done to it; any other entry stays somebody else's.
     pub(super) async fn create(
         &self,
         mapping: &ResourceMapping,
         resource: Resource,
         earlier: &Earlier,
+        touched: &Touched,
     ) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, &resource).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
@@ -72,6 +74,7 @@ impl Carrier {
             let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());
             plan.attributes.push((mapping.id.attribute.clone(), vec![id.into_bytes()]));
         }
+        self.may_stand(&plan.dn)?;
         let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
         let own = earlier.started || self.inner.accounts.is_unfinished(&plan.dn);
         let _turn = match mapping.unique {
@@ -83,8 +86,9 @@ impl Carrier {
             }
         };
         let dn = plan.dn.clone();
-        let birth = Birth { mapping, resource: &resource, plan, resumed: earlier.started, unsure: false, tried: 1 };
-        let mut entry = self.give_birth(birth).await?;
+        self.touch_new(touched, mapping, &plan);
+        self.touch(touched, &later);
+        let mut entry = self.add_numbered(mapping, &resource, plan, earlier.started).await?;
         let _ = earlier.progress.made.set(());
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
@@ -218,7 +222,12 @@ impl Carrier {
     }
 }
 
-impl Birth<'_> {
+impl<'a> Birth<'a> {
+    /// Of an entry as it is planned; `resumed`: the same intent was begun before.
+    pub const fn new(mapping: &'a ResourceMapping, resource: &'a Resource, plan: NewEntry, resumed: bool) -> Self {
+        Self { mapping, resource, plan, resumed, unsure: false, tried: 1 }
+    }
+
     fn set(&mut self, attribute: &AttributeName, value: &str) {
         for (name, values) in &mut self.plan.attributes {
             if name == attribute {
@@ -233,7 +242,9 @@ impl Birth<'_> {
         let account = self.mapping.disable.as_ref().and_then(crate::mapping::Disable::attribute);
         let made_up = |name: &AttributeName| {
             let id = self.resumed && *name == self.mapping.id.attribute;
-            id || account.as_ref() == Some(name) || self.plan.generated.iter().any(|made| made.attribute == *name)
+            let number = self.plan.numbers.iter().any(|it| it.chosen.is_none() && it.attribute == *name);
+            let generated = self.plan.generated.iter().any(|made| made.attribute == *name);
+            id || number || generated || account.as_ref() == Some(name)
         };
         let compared = self.plan.attributes.iter().filter(|(name, _)| read.contains(name) && !made_up(name));
         compared.into_iter().all(|(name, values)| {

@@ -14,7 +14,7 @@ impl Carrier {
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        Asked { if_match, home, progress, .. }: Asked<'_>,
+        Asked { if_match, home, touched, progress, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
@@ -25,13 +25,17 @@ impl Carrier {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
                 (Err(Fault::NotFound { .. }), Some(dn)) => {
-                    self.tidy(dn, None).await.map_err(|fault| self.fault(fault))?;
+                    self.tidy_gone(mapping, dn).await.map_err(|fault| self.fault(fault))?;
                     return Ok(Receipt::Deleted);
                 }
                 (other, _) => other?,
             };
             if if_match.is_some() {
                 check_version(&self.finish(mapping, entry.clone(), true).await?, if_match)?;
+            }
+            self.may_remove(mapping, &entry).await?;
+            if mapping.members.is_some() {
+                self.touch_members(touched, &entry.dn).await?;
             }
             let _ = progress.home.set(entry.dn.clone());
             match self.remove(mapping, &entry).await {
@@ -51,6 +55,16 @@ impl Carrier {
         Err(self.unsure())
     }
 
+    /// Refuses to delete an entry that is protected, or to move it where everything is.
+    pub(super) async fn may_remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), Fault> {
+        let now = match &mapping.delete {
+            Delete::Delete => entry.dn.clone(),
+            Delete::Disable => mapping.plan_disable(entry).renamed(&entry.dn),
+            Delete::MoveTo(container) => entry.dn.moved_under(container),
+        };
+        self.may_change(&entry.dn, &now).await
+    }
+
     async fn remove(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<(), directory::Fault> {
         let update = match &mapping.delete {
             Delete::Delete => {
@@ -59,9 +73,11 @@ impl Carrier {
             }
             Delete::Disable => mapping.plan_disable(entry),
             Delete::MoveTo(container) => {
-                self.move_away(mapping, entry, container).await?;
-                // Who is gone is nobody's member and nobody's manager.
-                return self.tidy(&entry.dn, None).await;
+                let moved = self.move_away(mapping, entry, container).await?;
+                // Who is gone is nobody's member and nobody's manager, by no name: a server with referential integrity
+                // has let all of them follow.
+                self.tidy(&entry.dn, None).await?;
+                return self.tidy(&moved, None).await;
             }
         };
         let changed =
@@ -72,22 +88,31 @@ impl Carrier {
         Ok(())
     }
 
-    /// Moves an entry to where deleted ones are kept. If one of the same name was deleted before, the id tells them
-    /// apart.
+    /// Moves an entry to where deleted ones are kept, and says where that is. If one of the same name was deleted
+    /// before, the id tells them apart.
     async fn move_away(
         &self,
         mapping: &ResourceMapping,
         entry: &Entry,
         container: &Dn,
-    ) -> Result<(), directory::Fault> {
-        let Some(rdn) = entry.dn.rdn() else { return Ok(()) };
+    ) -> Result<Dn, directory::Fault> {
+        let Some(rdn) = entry.dn.rdn() else { return Ok(entry.dn.clone()) };
         let moved = self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await;
         let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
         let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
-            return moved.map(drop);
+            return moved.map(|_| container.below(&rdn));
         };
         let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
         let rdn = rdn.replacing(attribute, &name);
-        self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(drop)
+        self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(|_| container.below(&rdn))
+    }
+
+    /// Takes away what refers to an entry that stood here and is gone.
+    async fn tidy_gone(&self, mapping: &ResourceMapping, old: &Dn) -> Result<(), directory::Fault> {
+        self.tidy(old, None).await?;
+        match (&mapping.delete, old.rdn()) {
+            (Delete::MoveTo(container), Some(rdn)) => self.tidy(&container.below(&rdn), None).await,
+            _ => Ok(()),
+        }
     }
 }

@@ -4,10 +4,14 @@ use std::collections::HashSet;
 
 use crate::directory::ldif::Ldif;
 use crate::directory::{Dn, Entry, FaultKind, Filter, Modification, Scope, Search};
-use crate::mapping::{Delete, MemberChange, MemberDelta, Members, Mentions, ResourceMapping, Step, Unique, Wish};
+use crate::mapping::{
+    Delete, InitialPassword, MemberChange, MemberDelta, Members, Mentions, NewEntry, ResourceMapping, Step, Unique,
+    Wish,
+};
 use crate::scim::Resource;
 
 use super::create::duplicate;
+use super::numbers::Given;
 use super::write::Change;
 use super::{Action, Carrier, Fault, Intent};
 
@@ -36,7 +40,10 @@ impl Carrier {
             Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, patch)?).await,
             Action::Delete { id } => {
                 let entry = self.entry_by_id(mapping, &id, self.all_attributes(mapping)).await?;
-                Ok(Explanation { ldif: removal(mapping, &entry), ..Explanation::default() })
+                let mut told = Explanation::default();
+                let may = self.may_remove(mapping, &entry).await;
+                told.take(may.map(|()| removal(mapping, &entry)));
+                Ok(told)
             }
         }
     }
@@ -60,6 +67,7 @@ impl Carrier {
         told: &mut Explanation,
     ) -> Result<String, Fault> {
         let mut plan = mapping.plan_create(resource, mentions, self.mode(true))?;
+        self.may_stand(&plan.dn)?;
         let mut later = MemberDelta::default();
         if let Some(members) = &mapping.members {
             let asked = MemberChange::of_resource(resource).add.len();
@@ -71,9 +79,11 @@ impl Carrier {
             }
             told.steps.extend(members_step(members, asked, known));
         }
+        let numbers = self.number(&mut plan).await.map(|given| given.into_iter().for_each(Given::give_back));
+        told.unless_away(numbers)?;
         let free = self.free(mapping, resource, &plan.dn).await;
         told.unless_away(free)?;
-        let mut ldif = plan.to_ldif();
+        let mut ldif = first_password(mapping, &plan);
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             ldif = ldif.modify(&plan.dn, &members.modifications(later.add, later.remove));
         }
@@ -117,19 +127,16 @@ impl Carrier {
         wish: &Wish<'_>,
         members: Vec<Modification>,
     ) -> Result<String, Fault> {
-        let update = mapping.plan_update(entry, wish)?;
+        let mut update = mapping.plan_update(entry, wish)?;
         let now = update.renamed(&entry.dn);
+        if !update.is_empty() || !members.is_empty() {
+            self.may_change(&entry.dn, &now).await?;
+        }
         if now != entry.dn {
             self.free(mapping, wish.after, &now).await?;
         }
-        let mut ldif = update.to_ldif(&entry.dn);
-        if !members.is_empty() {
-            if !ldif.is_empty() {
-                ldif.push('\n');
-            }
-            ldif.push_str(&Ldif::default().modify(&now, &members).into_text());
-        }
-        Ok(ldif)
+        update.modifications.extend(members);
+        Ok(update.to_ldif(&entry.dn))
     }
 
     /// References as they can be found now. Without the directory they stay unknown, and the rest can still be told.
@@ -213,6 +220,20 @@ impl Explanation {
             Ok(ldif) => self.ldif = ldif,
             Err(fault) => self.fault = Some(fault),
         }
+    }
+}
+
+/// The add as it is sent for an account that may not be enabled without a password.
+fn first_password(mapping: &ResourceMapping, plan: &NewEntry) -> Ldif {
+    match mapping.initial_password {
+        InitialPassword::Random if plan.password.is_none() => {
+            plan.to_ldif().comment("a random password is set as well, so that the account can be enabled")
+        }
+        InitialPassword::Missing if plan.password.is_none() => {
+            let disabled = mapping.held_back(&plan.attributes);
+            Ldif::default().add(&plan.dn, &disabled).comment("the account has no password and stays disabled")
+        }
+        _ => plan.to_ldif(),
     }
 }
 

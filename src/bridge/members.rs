@@ -36,7 +36,9 @@ impl Carrier {
         id: &str,
         attributes: &[AttributeName],
     ) -> Result<Option<(Entry, Followed)>, Fault> {
-        let holds_names = members.name_attribute().is_none();
+        // What is followed is not read itself, and a row could want it.
+        let holds_names =
+            members.name_attribute().is_none() && !mapping.rows.iter().any(|row| row.ldap == members.attribute);
         let (true, Some(filter)) = (holds_names, mapping.id.filter(id)) else { return Ok(None) };
         let follow = Follow { attribute: members.attribute.clone(), read: self.telling() };
         let filter = Filter::And(vec![filter, mapping.filter.clone()]);
@@ -99,8 +101,9 @@ impl Carrier {
             if at == 1 {
                 list.make_room(names.len().div_ceil(BREATH));
             }
-            for mut entry in piece.iter().filter_map(|name| name.entry(&telling)) {
-                self.inner.target.outward(&mut entry);
+            let mut entries: Vec<Entry> = piece.iter().filter_map(|name| name.entry(&telling)).collect();
+            self.inner.target.as_given(&mut entries);
+            for entry in entries {
                 let dn = entry.dn.clone();
                 match (self.surely(entry), known) {
                     (Some(member), _) => list.push(&member),
@@ -125,8 +128,8 @@ impl Carrier {
     }
 
     async fn looked_up_members(&self, members: &Members, values: &[Vec<u8>]) -> Result<String, Fault> {
-        let list = stream::iter(values.chunks(AT_ONCE))
-            .map(|values| self.look_up(members, values))
+        let pieces: Vec<_> = values.chunks(AT_ONCE).map(|values| self.look_up(members, values)).collect();
+        let list = stream::iter(pieces)
             .buffered(SIDE_BY_SIDE)
             .try_fold(Array::default(), async |mut list, piece| {
                 list.append(&piece);

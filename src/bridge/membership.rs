@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::directory::{self, Dn, Entry, FaultKind as Kind, Filter, ModifyOptions, Scope, Search};
+use crate::directory::{
+    self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search,
+};
 use crate::mapping::{MemberChange, MemberDelta, Members, ResourceMapping};
 use crate::scim::{self, FaultKind, ResourceKind};
 
@@ -37,6 +39,17 @@ pub(super) struct Place {
     pub nobody: bool,
     /// The place was remembered, not looked up.
     remembered: bool,
+}
+
+/// What goes along with a change of members, in one and the same modify.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beside {
+    /// Changes of other attributes of the group.
+    pub modifications: Vec<Modification>,
+    /// Attributes of the group to return as they are afterwards.
+    pub read_back: Vec<AttributeName>,
+    /// Holds as long as the group is as it was read.
+    pub assertion: Option<Filter>,
 }
 
 impl Places {
@@ -120,6 +133,14 @@ impl Carrier {
             None => self.place_of(mapping, members, id).await?,
         };
         for _ in 0..ROUNDS {
+            match self.may_write(&place.dn).await {
+                Err(_) if place.remembered => {
+                    self.inner.places.forget(id);
+                    place = self.place_of(mapping, members, id).await?;
+                    continue;
+                }
+                other => other?,
+            }
             match self.apply_delta(mapping, members, &mut place, id, delta.clone()).await {
                 Ok(changed) => {
                     self.inner.places.note(id, &place);
@@ -168,12 +189,32 @@ impl Carrier {
         let mut changed = false;
         while !delta.is_empty() {
             let rest = split(&mut delta);
-            changed |= self.apply_part(mapping, members, place, id, delta).await?;
+            changed |= self.apply_part(mapping, members, place, id, delta, &Beside::default()).await?.is_some();
             delta = rest;
         }
         Ok(changed)
     }
 
+    /// The same together with changes of other attributes: both are done, or none is, as far as one request can hold
+    /// all of it. Returns the group as it is now, where the server told in the same step.
+    pub(super) async fn apply_together(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &mut Place,
+        id: &str,
+        (mut delta, mut beside): (MemberDelta, Beside),
+    ) -> Result<Option<Entry>, directory::Fault> {
+        let rest = split(&mut delta);
+        if !rest.is_empty() {
+            beside.read_back.clear();
+        }
+        let entry = self.apply_part(mapping, members, place, id, delta, &beside).await?.flatten();
+        self.apply_delta(mapping, members, place, id, rest).await?;
+        Ok(entry)
+    }
+
+    /// One modify, made smaller as long as the server says that parts of it are done already. `None`: all was.
     async fn apply_part(
         &self,
         mapping: &ResourceMapping,
@@ -181,27 +222,21 @@ impl Carrier {
         place: &mut Place,
         id: &str,
         mut delta: MemberDelta,
-    ) -> Result<bool, directory::Fault> {
-        let nobody = members.placeholder.as_bytes();
+        beside: &Beside,
+    ) -> Result<Option<Option<Entry>>, directory::Fault> {
         let mut empties = false;
         for _ in 0..ROUNDS {
-            let (mut add, mut remove) = (delta.add.clone(), delta.remove.clone());
-            if empties {
-                add.push(nobody.to_vec());
-            } else if place.nobody && !add.is_empty() {
-                remove.push(nobody.to_vec());
-            }
-            let modifications = members.modifications(add, remove);
-            let assertion = self.same_group(mapping, members, place, id);
-            let options = ModifyOptions { read_back: Vec::new(), assertion, permissive: false };
+            let modifications = together(members, place, &delta, empties, beside);
+            let assertion = beside.assertion.clone().or_else(|| self.same_group(mapping, members, place, id));
+            let options = ModifyOptions { read_back: beside.read_back.clone(), assertion, permissive: false };
             match self.inner.target.modify(&place.dn, &modifications, &options).await {
-                Ok(_) => {
+                Ok(entry) => {
                     place.nobody = empties || (place.nobody && delta.add.is_empty());
-                    return Ok(true);
+                    return Ok(Some(entry));
                 }
                 // The last member goes: the one who stands for nobody takes the place.
                 Err(fault) if fault.kind == Kind::ObjectClass && mapping.needs_a_member(self.dialect()) && !empties => {
-                    empties = delta.add.is_empty();
+                    empties = delta.add.is_empty() && !delta.is_empty();
                     if !empties {
                         return Err(fault);
                     }
@@ -209,10 +244,15 @@ impl Carrier {
                 Err(fault) if self.is_there_or_gone(&fault) => {
                     empties = false;
                     place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
-                    delta = self.cut_down(members, &place.dn, delta).await?;
-                    if delta.is_empty() {
-                        return Ok(false);
+                    let left = self.cut_down(members, &place.dn, delta.clone()).await?;
+                    if left.is_empty() && beside.modifications.is_empty() {
+                        return Ok(None);
                     }
+                    if left == delta && !beside.modifications.is_empty() {
+                        // It is not about the members.
+                        return Err(fault);
+                    }
+                    delta = left;
                 }
                 Err(fault) => return Err(fault),
             }
@@ -277,6 +317,26 @@ impl Carrier {
         let nobody = mapping.members.as_ref().is_some_and(|members| members.holds_nobody(entry));
         Place { dn: entry.dn.clone(), nobody, remembered: false }
     }
+}
+
+/// The modify that makes `delta` and what goes along with it true, where the group holds nobody or somebody.
+fn together(
+    members: &Members,
+    place: &Place,
+    delta: &MemberDelta,
+    empties: bool,
+    beside: &Beside,
+) -> Vec<Modification> {
+    let nobody = members.placeholder.as_bytes();
+    let (mut add, mut remove) = (delta.add.clone(), delta.remove.clone());
+    if empties {
+        add.push(nobody.to_vec());
+    } else if place.nobody && !add.is_empty() {
+        remove.push(nobody.to_vec());
+    }
+    let mut modifications = beside.modifications.clone();
+    modifications.extend(members.modifications(add, remove));
+    modifications
 }
 
 /// Cuts what fits into one request off the front of `delta`; returns the rest.

@@ -9,13 +9,17 @@ mod create;
 mod delete;
 mod explain;
 mod fault;
+mod group_names;
 mod list;
 mod matching;
 mod members;
 mod membership;
+mod nested;
+mod numbers;
 mod order;
 mod outage;
 mod primary;
+mod protect;
 mod read;
 mod references;
 mod shadow;
@@ -33,13 +37,15 @@ use std::sync::Arc;
 pub use explain::Explanation;
 pub use fault::Fault;
 pub use list::Page;
-pub use outage::{Backstage, Ledger};
+pub use outage::{Backstage, Figures, Ledger, Pulse, desk};
 pub(crate) use snapshot::CURSOR_TIMEOUT;
 
 use crate::directory::Directory;
 use crate::mapping::Mapping;
+use crate::mapping::protect::Protect;
 use crate::scim::{Patch, Projection, Query, Resource, ResourceKind, ResourceSchema};
 use crate::store::seal::SealKey;
+use crate::store::{Session, Store, StoreFault};
 
 use carrier::{Carrier, Earlier};
 use outage::{Keep, turn_key};
@@ -64,6 +70,8 @@ pub struct Policy {
     pub groups: bool,
     /// Whether passwords in requests are carried over.
     pub password_sync: bool,
+    /// What is never written.
+    pub protect: Arc<[Protect]>,
     /// The most resources that one list answer holds.
     pub max_results: usize,
     /// Seconds after which a client may ask again when the directory is away.
@@ -169,7 +177,35 @@ impl Bridge {
     /// A bridge from `tenant`'s resources to the entries of `directory`, which can do nothing while that is away.
     #[must_use]
     pub fn new(tenant: Arc<str>, mapping: Arc<Mapping>, directory: Directory, policy: Policy) -> Self {
-        let target = Target::Live(Live::new(directory.clone(), &mapping, Arc::default()));
+        Self::knowing(tenant, mapping, directory, policy, Arc::default())
+    }
+
+    /// The same for a command beside the daemon: it knows the ids that were given out before the directory gave its own.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn beside(
+        store: &Store,
+        tenant: Arc<str>,
+        mapping: Arc<Mapping>,
+        directory: Directory,
+        policy: Policy,
+    ) -> Result<Self, StoreFault> {
+        let aliases = Arc::new(outage::Aliases::default());
+        let (space, known) = (Arc::clone(&tenant), Arc::clone(&aliases));
+        let read = async move |session: Session| session.aliases(&space, &mut |given, real| known.add(given, real));
+        store.read(read).await?;
+        Ok(Self::knowing(tenant, mapping, directory, policy, aliases))
+    }
+
+    fn knowing(
+        tenant: Arc<str>,
+        mapping: Arc<Mapping>,
+        directory: Directory,
+        policy: Policy,
+        aliases: Arc<outage::Aliases>,
+    ) -> Self {
+        let target = Target::Live(Live::new(directory.clone(), &mapping, aliases));
         let live = Carrier::new(mapping, target, policy, snapshot::Snapshots::default());
         Self { tenant, directory, live, keep: None }
     }
@@ -221,6 +257,23 @@ impl Bridge {
         self.directory.ping().await.map_err(|fault| self.live.fault(fault))
     }
 
+    /// Whether requests are answered also while the directory is away.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.keep.as_ref().is_some_and(Keep::is_filled)
+    }
+
+    /// How the tenant stands; `None` where it owes nothing because nothing is kept while the directory is away.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn figures(&self) -> Result<Option<Figures>, StoreFault> {
+        match &self.keep {
+            Some(keep) => keep.figures().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Carries `intent` out; or, if the directory can't do it now, puts it on disk to be carried out later.
     pub async fn apply(&self, intent: Intent) -> Result<Answered, Fault> {
         let Some(keep) = &self.keep else {
@@ -230,6 +283,14 @@ impl Bridge {
         let mapping = self.live.mapping(intent.kind)?;
         // From the question whether the intent has to wait until it does nobody else may change the resource.
         let _turn = keep.ledger.turn(turn_key(&intent, mapping)).await;
+        let answered = self.apply_or_keep(keep, intent).await;
+        if answered.is_ok() {
+            keep.ledger.note_synced();
+        }
+        answered
+    }
+
+    async fn apply_or_keep(&self, keep: &Keep, intent: Intent) -> Result<Answered, Fault> {
         if self.is_away() || keep.has_to_wait(&intent) {
             return keep.accept(intent, None).await;
         }

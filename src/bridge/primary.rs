@@ -5,7 +5,7 @@ use crate::directory::{self, AttributeName, Dn, FaultKind as Kind, Filter, Scope
 
 use super::Carrier;
 
-const OBJECT_SID: AttributeName = AttributeName::literal("objectSid");
+pub(super) const OBJECT_SID: AttributeName = AttributeName::literal("objectSid");
 
 impl Carrier {
     /// `add` without those whose primary group this is: they are members already. If one of `remove` is among them,
@@ -16,12 +16,12 @@ impl Carrier {
         add: Vec<Vec<u8>>,
         remove: &[Vec<u8>],
     ) -> Result<Vec<Vec<u8>>, directory::Fault> {
-        let Some(attribute) = &self.dialect().primary_group else { return Ok(add) };
+        let Some(names) = &self.dialect().primary_group else { return Ok(add) };
         if add.is_empty() && remove.is_empty() {
             return Ok(add);
         }
         let Some(number) = self.relative_id(group).await? else { return Ok(add) };
-        let is_in_it = Filter::equal(attribute, &number.to_string());
+        let is_in_it = Filter::equal(&names.of_member, &number.to_string());
         for value in remove {
             if self.is_primary(value, &is_in_it).await? {
                 let member = String::from_utf8_lossy(value);

@@ -122,11 +122,17 @@ impl Carrier {
                 self.search_groups(&found.reading.dn, &mut known).await?;
             }
         }
+        if mapping.nested_groups {
+            self.add_indirect(mapping, found, &mut known).await?;
+        }
         Ok(known)
     }
 
     async fn complete(&self, mapping: &ResourceMapping, mut found: Found, known: &Known) -> Result<Resource, Fault> {
         found.reading.pointers.extend(known.groups_of(&found.reading.dn).iter().cloned().map(Pointer::group));
+        let indirect = known.indirect_of(&found.reading.dn);
+        found.reading.pointers.retain(|pointer| !indirect.contains(&pointer.dn) || !pointer.is_group());
+        found.reading.pointers.extend(indirect.iter().cloned().map(Pointer::indirect_group));
         let members = match (&mapping.members, found.members) {
             (Some(members), Some(held)) => Some(self.members_text(members, &held).await?),
             _ => None,

@@ -22,6 +22,8 @@ pub(super) struct Known {
     at: HashMap<Dn, Referenced>,
     /// The groups that list an entry, where only a search tells.
     groups: HashMap<Dn, Vec<Dn>>,
+    /// The groups that an entry is in by way of other groups.
+    indirect: HashMap<Dn, Vec<Dn>>,
 }
 
 impl Known {
@@ -38,6 +40,23 @@ impl Known {
     /// The groups that list the entry `dn`, as far as they were searched for.
     pub fn groups_of(&self, dn: &Dn) -> &[Dn] {
         self.groups.get(dn).map_or(&[], Vec::as_slice)
+    }
+
+    /// The groups that the entry `dn` is in by way of other groups, as far as they were looked for.
+    pub fn indirect_of(&self, dn: &Dn) -> &[Dn] {
+        self.indirect.get(dn).map_or(&[], Vec::as_slice)
+    }
+
+    /// Notes what stands at `dn`.
+    pub fn note(&mut self, dn: Dn, found: Referenced) {
+        self.at.insert(dn, found);
+    }
+
+    /// Notes the groups that the entry `dn` is in by way of other groups.
+    pub fn note_indirect(&mut self, dn: Dn, mut groups: Vec<Dn>) {
+        // In an order that is the same every time, for the version of the resource depends on it.
+        groups.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        self.indirect.insert(dn, groups);
     }
 }
 
@@ -79,6 +98,22 @@ impl Carrier {
         Ok(known)
     }
 
+    /// The entries of one kind at `dns`, by a few searches.
+    pub(super) async fn entries_at(
+        &self,
+        mapping: &ResourceMapping,
+        dns: &[Dn],
+        attributes: &[AttributeName],
+    ) -> Result<Vec<Entry>, Fault> {
+        let here: Vec<Dn> = dns.iter().filter(|dn| mapping.holds(dn)).cloned().collect();
+        let found: Vec<Vec<Entry>> = stream::iter(searches_for(here))
+            .map(|(parent, filter, dns)| self.entries_below(mapping, parent, (filter, dns), attributes))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     async fn look_below(
         &self,
         mapping: &ResourceMapping,
@@ -87,17 +122,27 @@ impl Carrier {
         dns: HashSet<Dn>,
     ) -> Result<Vec<(Dn, Referenced)>, Fault> {
         let names = mapping.display_attributes();
-        let mut attributes = names.clone();
+        let entries = self.entries_below(mapping, parent, (filter, dns), &names).await?;
+        Ok(entries.into_iter().filter_map(|entry| self.referenced(mapping, &names, entry)).collect())
+    }
+
+    /// Those of `dns` that stand directly below `parent`, with their ids and `attributes`.
+    async fn entries_below(
+        &self,
+        mapping: &ResourceMapping,
+        parent: Dn,
+        (filter, dns): (Filter, HashSet<Dn>),
+        attributes: &[AttributeName],
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut attributes = attributes.to_vec();
         attributes.push(mapping.id.attribute.clone());
         let filter = Filter::And(vec![filter, mapping.filter.clone()]);
         let search = Search { base: parent, scope: Scope::One, filter, attributes, size_limit: 0 };
-        let entries = match self.inner.target.search(&search).await {
-            Ok(entries) => entries,
-            Err(fault) if fault.kind == FaultKind::NotFound => Vec::new(),
-            Err(fault) => return Err(self.fault(fault)),
-        };
-        let found = entries.into_iter().filter(|entry| dns.contains(&entry.dn));
-        Ok(found.filter_map(|entry| self.referenced(mapping, &names, entry)).collect())
+        match self.inner.target.search(&search).await {
+            Ok(entries) => Ok(entries.into_iter().filter(|entry| dns.contains(&entry.dn)).collect()),
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(Vec::new()),
+            Err(fault) => Err(self.fault(fault)),
+        }
     }
 
     pub(super) fn referenced(
@@ -204,7 +249,7 @@ impl Carrier {
 
 /// Searches that find the entries at `dns`: LDAP has no search for a list of names, but the entries below one parent
 /// can be asked for by the values that name them.
-fn searches_for(dns: Vec<Dn>) -> Vec<(Dn, Filter, HashSet<Dn>)> {
+pub(super) fn searches_for(dns: Vec<Dn>) -> Vec<(Dn, Filter, HashSet<Dn>)> {
     let mut below: HashMap<Dn, Vec<(Filter, Dn)>> = HashMap::new();
     for dn in dns {
         let named = dn.parent().zip(dn.rdn()).and_then(|(parent, rdn)| {

@@ -77,6 +77,7 @@ impl Target {
     }
 
     /// Few entries, with what is behind the names in one of their attributes; `None` where that can't be asked for.
+    /// What is behind the names has the directory's ids: see [`Self::as_given`].
     pub async fn search_and_follow(
         &self,
         search: &Search,
@@ -88,10 +89,11 @@ impl Target {
         }
     }
 
-    /// Gives an entry that was found behind a name the id that was given out for it.
-    pub fn outward(&self, entry: &mut Entry) {
-        if let Self::Live(live) = self {
-            live.aliases.outward(std::slice::from_mut(entry), &live.ids);
+    /// Gives followed entries the ids that everybody outside knows.
+    pub fn as_given(&self, entries: &mut [Entry]) {
+        match self {
+            Self::Live(live) => live.aliases.outward(entries, &live.ids),
+            Self::Shadow(_) => {}
         }
     }
 
@@ -187,12 +189,11 @@ impl Live {
         follow: &Follow,
     ) -> Result<Option<Vec<(Entry, Followed)>>, Fault> {
         let filter = self.aliases.inward(&search.filter, &self.ids).into_owned();
-        let found = self.directory.search_and_follow(&Search { filter, ..search.clone() }, follow).await?;
-        let outward = |(mut entry, followed)| {
-            self.aliases.outward(std::slice::from_mut(&mut entry), &self.ids);
-            (entry, followed)
-        };
-        Ok(found.map(|found| found.into_iter().map(outward).collect()))
+        let mut found = self.directory.search_and_follow(&Search { filter, ..search.clone() }, follow).await?;
+        for (entry, _) in found.iter_mut().flatten() {
+            self.aliases.outward(std::slice::from_mut(entry), &self.ids);
+        }
+        Ok(found)
     }
 
     async fn scan(
@@ -209,19 +210,22 @@ impl Live {
     }
 
     async fn add(&self, dn: &Dn, attributes: &[(AttributeName, Vec<Vec<u8>>)], read: &[AttributeName]) -> ReadBack {
-        let mut entry = self.directory.add(dn, attributes, read).await?;
-        if self.echoes.is_some() && entry.is_none() {
-            // Where the server does not tell in the same step: without its id the shadow can't keep the entry.
-            let (base, attributes) = (dn.clone(), read.to_vec());
-            let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
-            entry = self.directory.search(&search).await.ok().and_then(|found| found.into_iter().next());
-        }
-        let entry = self.translated(entry);
+        let mut entry = self.translated(self.directory.add(dn, attributes, read).await?);
         if let Some(echoes) = &self.echoes {
+            if entry.is_none() && !read.is_empty() {
+                // The shadow keeps no entry whose id it does not know; the caller need not read it again.
+                entry = self.read(dn, read).await;
+            }
             let (dn, attributes) = (dn.clone(), attributes.to_vec());
             echoes.repeat(Echo::Added { dn, attributes, read: entry.clone() }).await;
         }
         Ok(entry)
+    }
+
+    async fn read(&self, dn: &Dn, attributes: &[AttributeName]) -> Option<Entry> {
+        let (base, attributes) = (dn.clone(), attributes.to_vec());
+        let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        self.search(&search).await.ok()?.into_iter().next()
     }
 
     async fn modify(&self, dn: &Dn, modifications: &[Modification], options: &ModifyOptions) -> ReadBack {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::group_names::Touched;
 use super::*;
 use crate::directory::tests::domain::Domain;
 use crate::directory::{Dialect, Dn, Kind};
@@ -24,7 +25,15 @@ async fn carrier(domain: &Domain, password_sync: bool, change: (&str, &str)) -> 
     let source = Source { name: "table".to_owned(), text };
     let mapping = Mapping::parse(source, &Dn::parse("DC=x,DC=test").unwrap(), &IdAttribute::from(dialect)).unwrap();
     let base_url = "https://x.test/scim".to_owned();
-    let policy = Policy { base_url, groups: true, password_sync, max_results: 100, retry_after: 7, hands_over: false };
+    let policy = Policy {
+        base_url,
+        groups: true,
+        password_sync,
+        max_results: 100,
+        retry_after: 7,
+        hands_over: false,
+        protect: Arc::default(),
+    };
     let live = Live::new(Domain::directory(&peer), &mapping, Arc::default());
     Carrier::new(Arc::new(mapping), Target::Live(live), policy, snapshot::Snapshots::default())
 }
@@ -44,7 +53,8 @@ fn resource(carrier: &Carrier, body: Value) -> Resource {
 async fn create(carrier: &Carrier, body: Value, resume: bool) -> Result<Resource, Fault> {
     let mapping = carrier.mapping(ResourceKind::User).unwrap();
     let earlier = Earlier { started: resume, ..Earlier::default() };
-    match carrier.create(mapping, resource(carrier, body), &earlier).await? {
+    let touched = Touched::new(&carrier.inner.owed_names);
+    match carrier.create(mapping, resource(carrier, body), &earlier, &touched).await? {
         Receipt::Created(resource) => Ok(resource),
         other => panic!("{other:?}"),
     }
@@ -223,4 +233,25 @@ async fn where_no_password_is_made_up_the_account_stays_disabled_and_the_rest_is
     assert!(!is_active(&changed));
     assert_eq!(domain.value(NAME, "title").as_deref(), Some("Countess"));
     assert_eq!(domain.value(NAME, "userAccountControl").as_deref(), Some("514"));
+}
+
+#[tokio::test]
+async fn what_becomes_of_the_password_is_explained_and_no_password_is_shown() {
+    let none = ("initial_password = \"random\"", "initial_password = \"none\"");
+    for (change, sync, control, remark) in [
+        (("", ""), false, "512", "a random password is set as well"),
+        (none, false, "514", "has no password and stays disabled"),
+        (none, true, "512", "the password is set as well, and not shown"),
+    ] {
+        let domain = Domain::new(TOGETHER);
+        let carrier = carrier(&domain, sync, change).await;
+        let action = Action::Create(resource(&carrier, ada("long enough", true)));
+        let kind = ResourceKind::User;
+        let intent = Intent { kind, action, if_match: None, answer: true, origin: Origin::default() };
+        let told = carrier.explain(intent).await.unwrap();
+        assert!(told.ldif.contains(&format!("userAccountControl: {control}")), "{}", told.ldif);
+        assert!(told.ldif.contains(remark), "{}", told.ldif);
+        assert!(!told.ldif.contains("long enough"), "{}", told.ldif);
+        assert_eq!(domain.log(), [""; 0]);
+    }
 }

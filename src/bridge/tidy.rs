@@ -37,10 +37,14 @@ impl Carrier {
     async fn tidy_references(&self, kind: ResourceKind, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
         let Ok(mapping) = self.mapping(kind) else { return Ok(()) };
         let rows: Vec<&Row> = mapping.rows.iter().filter(|row| row.reference.is_some() && row.writes()).collect();
+        let old_name = old;
         for row in rows {
             let old = old.as_str().as_bytes().to_vec();
             let filter = Filter::Equal(row.ldap.clone(), old.clone());
             for entry in self.find_entries(mapping, filter, vec![mapping.id.attribute.clone()]).await? {
+                if self.is_protected(&entry.dn, old_name).await? {
+                    continue;
+                }
                 let change = |change| Modification { attribute: row.ldap.clone(), change };
                 let mut modifications = vec![change(Change::Delete(vec![old.clone()]))];
                 modifications.extend(new.map(|new| change(Change::Add(vec![new.as_str().as_bytes().to_vec()]))));
@@ -52,6 +56,14 @@ impl Carrier {
             }
         }
         Ok(())
+    }
+
+    /// Whether `dn` must be left as it is, which is logged: it goes on naming `old`.
+    async fn is_protected(&self, dn: &Dn, old: &Dn) -> Result<bool, directory::Fault> {
+        let Some(line) = self.protecting(dn).await? else { return Ok(false) };
+        let why = line.reason(dn);
+        tracing::warn!(entry = %dn, reference = %old, why, "a protected entry still names an entry by its old name");
+        Ok(true)
     }
 
     async fn tidy_members(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
@@ -67,6 +79,9 @@ impl Carrier {
         }
         let filter = Filter::Equal(members.attribute.clone(), gone.clone());
         for entry in self.find_entries(mapping, filter, vec![mapping.id.attribute.clone()]).await? {
+            if self.is_protected(&entry.dn, old).await? {
+                continue;
+            }
             let mut place = Self::place_at(mapping, &entry);
             let delta = MemberDelta { add: came.iter().cloned().collect(), remove: vec![gone.clone()] };
             let id = mapping.id.of(&entry).unwrap_or_default();

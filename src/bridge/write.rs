@@ -6,13 +6,16 @@ use crate::directory::{
     self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
     PasswordWay, Scope, Search,
 };
-use crate::mapping::{MemberChange, MemberDelta, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
+use crate::mapping::{
+    MemberChange, MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish,
+};
 use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
 
-use super::carrier::{Asked, Progress};
+use super::carrier::Asked;
 use super::create::duplicate;
+use super::membership::{Beside, Place};
 use super::version::{check_version, unchanged};
-use super::{Carrier, Fault, Receipt, VersionMatch};
+use super::{Carrier, Fault, Receipt};
 
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
@@ -38,14 +41,12 @@ struct Request<'a> {
     id: &'a str,
     change: &'a Change,
     delta: MemberDelta,
-    if_match: Option<&'a VersionMatch>,
+    asked: Asked<'a>,
     /// Tells whether the entry was changed between reading and writing.
     mark: Option<AttributeName>,
-    answer: bool,
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
-    progress: &'a Progress,
 }
 
 impl Change {
@@ -62,7 +63,7 @@ impl Change {
         Ok(Self { what: What::Patch(patch), members })
     }
 
-    /// What `before` becomes, its members aside, and whether the client named only what changes.
+    /// What `before` becomes, its members asked, and whether the client named only what changes.
     pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Resource, bool), Fault> {
         Ok(match &self.what {
             What::Replace(resource) => (resource.clone(), false),
@@ -88,20 +89,22 @@ impl Carrier {
         mapping: &ResourceMapping,
         id: &str,
         change: Change,
-        Asked { if_match, answer, home, progress }: Asked<'_>,
+        asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
             _ => MemberDelta::default(),
         };
-        if let Some(members) = mapping.members.as_ref().filter(|_| change.is_small() && if_match.is_none() && !answer) {
+        let plain = change.is_small() && asked.if_match.is_none() && !asked.answer;
+        if let Some(members) = mapping.members.as_ref().filter(|_| plain) {
+            self.touch(asked.touched, &delta);
             self.change_members(mapping, members, id, &delta).await?;
             return Ok(Receipt::Changed);
         }
-        let mark = self.change_mark(if_match).await;
-        let home = home.cloned().map_or_else(OnceLock::new, OnceLock::from);
-        let request = Request { mapping, id, change: &change, delta, if_match, mark, answer, home, progress };
+        let mark = self.change_mark(asked.if_match).await;
+        let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
+        let request = Request { mapping, id, change: &change, delta, asked, mark, home };
         for _ in 0..ATTEMPTS {
             if let Some(receipt) = self.attempt(&request).await? {
                 return Ok(receipt);
@@ -113,34 +116,50 @@ impl Carrier {
     /// One attempt at a change; `None` when it has to be planned anew, from what is there now: what a lost attempt
     /// did is then no longer different.
     async fn attempt(&self, request: &Request<'_>) -> Result<Option<Receipt>, Fault> {
-        let Request { mapping, id, change, .. } = *request;
-        let with_members = change.resets_members() || request.if_match.is_some() || request.answer;
+        let Request { mapping, id, change, asked, .. } = *request;
+        let with_members = change.resets_members() || asked.if_match.is_some() || asked.answer;
         let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
         attributes.extend(request.mark.clone());
-        let mut entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
+        let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
             Ok(entry) => entry,
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
         let mut place = Self::place_at(mapping, &entry);
-        let before = self.finish(mapping, entry.clone(), request.if_match.is_some()).await?;
-        check_version(&before, request.if_match)?;
+        let before = self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?;
+        check_version(&before, asked.if_match)?;
         let mut update = self.plan(mapping, &entry, &before, change).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
+        self.touch_update(asked.touched, mapping, &entry, &update).await?;
         if update.rename.is_some() {
-            let _ = request.progress.home.set(home.clone());
+            let _ = asked.progress.home.set(home.clone());
         }
         if update.is_empty() && mapping.members.is_none() {
             self.tidy(home, Some(&entry.dn)).await.map_err(|fault| self.fault(fault))?;
-            return Ok(Some(if request.answer { Receipt::Updated(before) } else { Receipt::Changed }));
+            return Ok(Some(if asked.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
             Some(members) if change.resets_members() => {
-                members.delta(&members.take_values(&mut entry), request.delta.add.clone())
+                members.delta(&members.take_values(&mut entry.clone()), request.delta.add.clone())
             }
             _ => request.delta.clone(),
         };
+        if !update.is_empty() || !delta.is_empty() {
+            self.may_change(&entry.dn, &update.renamed(&entry.dn)).await?;
+        }
+        self.touch(asked.touched, &delta);
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
-        let outcome = self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await;
+        let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
+            Some(members) => {
+                if !with_members {
+                    let nobody = self.holds_nobody(mapping, members, &entry.dn).await;
+                    place.nobody = nobody.map_err(|fault| self.fault(fault))?;
+                }
+                let read_back = if asked.answer { attributes } else { Vec::new() };
+                let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
+                self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
+            }
+            None => self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await,
+        };
         let changed = match outcome {
             Ok(changed) => changed,
             Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
@@ -151,21 +170,6 @@ impl Carrier {
             Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
             Err(fault) => return Err(self.fault(fault)),
         };
-        if let (Some(members), false) = (&mapping.members, delta.is_empty()) {
-            self.inner.places.forget(id);
-            place.dn = update.renamed(&entry.dn);
-            let applied = async {
-                if !with_members {
-                    place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
-                }
-                self.apply_delta(mapping, members, &mut place, id, delta).await
-            };
-            match applied.await {
-                Ok(_) => {}
-                Err(fault) if moved_on(&fault) && !self.gives_up(&fault) => return Ok(None),
-                Err(fault) => return Err(self.fault(fault)),
-            }
-        }
         self.tidy(home, Some(&update.renamed(&entry.dn))).await.map_err(|fault| self.fault(fault))?;
         self.receipt(request, &update, entry, changed).await.map(Some)
     }
@@ -181,13 +185,13 @@ impl Carrier {
         if !update.is_empty() {
             tracing::info!(entry = %entry.dn, "changed");
         }
-        if !request.answer {
+        if !request.asked.answer {
             return Ok(Receipt::Changed);
         }
         let entry = match changed {
-            Some(changed) if request.change.members.is_none() => changed,
-            None if request.change.members.is_none() => entry,
-            _ => self.entry_at(&update.renamed(&entry.dn), self.all_attributes(mapping)).await?,
+            Some(changed) => changed,
+            None if update.is_empty() && request.change.members.is_none() => entry,
+            None => self.entry_at(&update.renamed(&entry.dn), self.all_attributes(mapping)).await?,
         };
         Ok(Receipt::Updated(self.finish(mapping, entry, true).await?))
     }
@@ -259,10 +263,14 @@ impl Carrier {
         if update.is_empty() {
             return Ok(None);
         }
-        let (modifications, by_itself) = self.with_password(update);
+        let (mut modifications, by_itself) = self.with_password(update);
         if let Some((password, way)) = &by_itself {
             // A password is what servers refuse most; then nothing else is done.
             directory.set_password(&entry.dn, &password.secret, way).await?;
+            let disabled = mapping.stay_disabled(entry);
+            if !disabled.iter().any(|mark| modifications.iter().any(|other| other.attribute == mark.attribute)) {
+                modifications.extend(disabled);
+            }
         }
         if let Some(rename) = &update.rename {
             answer = directory.rename(&entry.dn, &rename.rdn, rename.parent.as_ref(), read_back).await?;
@@ -287,6 +295,32 @@ impl Carrier {
             Some(entry) => Ok(Some(entry)),
             None => self.search_entry(&now, read_back.to_vec()).await.map(Some),
         }
+    }
+
+    /// The same for a group whose members change as well, by one modify as far as that can hold it.
+    async fn carry_out_together(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &mut Place,
+        update: &Update,
+        (id, delta, mut beside): (&str, MemberDelta, Beside),
+    ) -> Result<Option<Entry>, directory::Fault> {
+        let was = place.dn.clone();
+        self.inner.places.forget(id);
+        if let Some(rename) = &update.rename {
+            self.inner.target.rename(&was, &rename.rdn, rename.parent.as_ref(), &[]).await?;
+            place.dn = update.renamed(&was);
+            // The rename itself changed what there would be to compare.
+            beside.assertion = None;
+        }
+        let outcome = self.apply_together(mapping, members, place, id, (delta, beside)).await;
+        if let (Err(fault), Some(_)) = (&outcome, &update.rename)
+            && !fault.is_transient()
+        {
+            self.rename_back(&was, &place.dn).await;
+        }
+        outcome
     }
 
     /// The modifications of an update, with the password where it is set like any attribute; otherwise the password

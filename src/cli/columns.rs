@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 /// Lines in columns, each as wide as its longest cell; the last one ends where it ends.
 pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
     let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
@@ -20,6 +22,11 @@ pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
 /// A text that stays on its line.
 pub(super) fn on_one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A time for people and programs, to the second.
+pub(super) fn time(milliseconds: i64) -> String {
+    Timestamp::from_second(milliseconds.div_euclid(1000)).map_or_else(|_| "?".to_owned(), |time| time.to_string())
 }
 
 #[cfg(test)]

@@ -139,11 +139,20 @@ async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u
 }
 
 fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {
+    let directory = directory(config, tenant)?;
+    Ok(build::bridge(tenant, base_url(config, tenant), directory))
+}
+
+/// The tenant's URL.
+pub(super) fn base_url(config: &Config, tenant: &Tenant) -> String {
+    [config.server.public_url.as_str(), tenant.path.as_str()].concat()
+}
+
+/// The tenant's directory, which nobody has spoken to yet.
+pub(super) fn directory(config: &Config, tenant: &Tenant) -> Result<Directory, Fault> {
     let unusable = || Fault::Directory(format!("the directory {} can't be used", tenant.directory));
     let settings = config.directory(&tenant.directory).ok_or_else(unusable)?.settings.clone();
-    let directory = Directory::new(settings).map_err(|fault| Fault::Directory(fault.to_string()))?;
-    let base_url = [config.server.public_url.as_str(), tenant.path.as_str()].concat();
-    Ok(build::bridge(tenant, base_url, directory))
+    Directory::new(settings).map_err(|fault| Fault::Directory(fault.to_string()))
 }
 
 /// For people: a line for each row, then the LDIF or why there is none.

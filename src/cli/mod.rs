@@ -4,6 +4,9 @@ mod check;
 mod columns;
 mod exit;
 mod explain;
+pub(crate) mod keytab;
+mod queue;
+mod status;
 mod token;
 
 use std::io::{self, Write as _};
@@ -18,6 +21,7 @@ pub use exit::Exit;
 
 use crate::config::{Config, LogFormat, Tenant};
 use crate::mapping::check::Severity;
+use crate::store::StoreFault;
 use crate::tables::{Diagnostics, Place};
 use crate::{daemon, telemetry};
 
@@ -47,6 +51,15 @@ enum Command {
     /// Show what a request would do: what each row of the mapping table makes of it, and the LDIF that would be written.
     /// Nothing is written.
     Explain(explain::Request),
+    /// What is still owed to the directory, and what waits for a person and why.
+    #[command(subcommand)]
+    Queue(queue::Action),
+    /// Show how each tenant stands: its directory, what was synced last, and what is owed.
+    Status {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Make, list and revoke credentials of a tenant.
     #[command(subcommand)]
     Token(token::Action),
@@ -67,6 +80,8 @@ fn run(arguments: &Arguments) -> Exit {
         Command::Serve => daemon::run(&arguments.config),
         Command::Check { json } => check::run(&arguments.config, *json),
         Command::Explain(request) => explain::run(&arguments.config, request),
+        Command::Queue(action) => queue::run(&arguments.config, action),
+        Command::Status { json } => status::run(&arguments.config, *json),
         Command::Token(action) => token::run(&arguments.config, action),
     }
 }
@@ -78,6 +93,17 @@ fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
         Err(fault) => {
             complain(format!("the system refuses what is needed to wait for answers: {fault}"));
             Err(Exit::Problems)
+        }
+    }
+}
+
+/// Tells of a store that fails.
+fn finish(done: Result<Result<Exit, StoreFault>, Exit>) -> Exit {
+    match done {
+        Ok(Ok(exit)) | Err(exit) => exit,
+        Ok(Err(fault)) => {
+            complain(&fault);
+            Exit::of_store(&fault)
         }
     }
 }
@@ -108,14 +134,16 @@ fn load(path: &Path, as_json: bool) -> Result<Config, Exit> {
         complain(fault);
         return Err(Exit::Usage);
     }
-    Config::load(path).map_err(|mistakes| {
+    let config = Config::load(path).map_err(|mistakes| {
         if as_json {
             print(&mistakes_as_json(&mistakes).to_string());
         } else {
             complain(mistakes.render());
         }
         Exit::BadConfiguration
-    })
+    })?;
+    keytab::settle(&config)?;
+    Ok(config)
 }
 
 /// The tenant called `name`, or the only one there is; or what is wrong with the command line.

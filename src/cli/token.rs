@@ -10,8 +10,8 @@ use jiff::{Span, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::columns::{columns, on_one_line};
-use super::{Exit, complain, find_tenant, load, print, usage, wait_for};
+use super::columns::{columns, on_one_line, time};
+use super::{Exit, complain, find_tenant, finish, load, print, usage, wait_for};
 use crate::config::Config;
 use crate::store::{Durability, Store, StoreFault, Token};
 
@@ -70,17 +70,6 @@ pub(super) fn run(path: &Path, action: &Action) -> Exit {
         Action::Revoke { id, json } => wait_for(revoke(&config, id, *json, now)),
     };
     finish(done)
-}
-
-/// Tells of a store that fails.
-fn finish(done: Result<Result<Exit, StoreFault>, Exit>) -> Exit {
-    match done {
-        Ok(Ok(exit)) | Err(exit) => exit,
-        Ok(Err(fault)) => {
-            complain(&fault);
-            Exit::of_store(&fault)
-        }
-    }
 }
 
 fn make(config: &Config, create: &Create, now: Timestamp) -> Exit {
@@ -207,11 +196,6 @@ fn token_as_json(token: &Token, now: Timestamp) -> Value {
         "revoked": token.revoked.map(time),
         "last_used": token.last_used.map(time),
     })
-}
-
-/// A time for people and programs, to the second.
-fn time(milliseconds: i64) -> String {
-    Timestamp::from_second(milliseconds.div_euclid(1000)).map_or_else(|_| "?".to_owned(), |time| time.to_string())
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! `[directory.NAME]`.
 
-use std::path::Path;
+mod bind;
+mod servers;
+mod tls;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-
-use super::secret::secret;
-use crate::directory::{Bind, Dn, Kind, ServerUrl, Settings, TrustAnchors};
-use crate::tables::{Key, Located, Place, TableReader};
+use self::servers::Servers;
+use crate::directory::{Bind, Dn, Kind, Settings, TrustAnchors};
+use crate::tables::{Findings, Key, Located, Place, TableReader};
 
 /// One LDAP directory.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct DirectoryConfig {
     pub settings: Settings,
     /// Where it begins: `{base_dn}` in mappings.
     pub base_dn: Dn,
+    /// The file with the keys by which the bridge proves to Kerberos who it is.
+    pub keytab: Option<PathBuf>,
     /// What a write is answered while it can't be reached.
     pub when_unreachable: WhenUnreachable,
     /// Where the file describes it.
@@ -37,13 +40,26 @@ pub(super) struct Named {
     pub(super) name: String,
     pub(super) kind: Option<Kind>,
     pub(super) base_dn: Option<Dn>,
+    keytab: Option<Located<PathBuf>>,
     pub(super) config: Option<DirectoryConfig>,
 }
 
 pub(super) fn directories(root: &TableReader<'_>, folder: &Path) -> Vec<Named> {
     let named = root.named_tables("directory");
     check_names(root, "directory", named.iter().map(|(key, _)| *key));
-    named.into_iter().map(|(key, reader)| directory(&key.name, reader, folder)).collect()
+    let directories: Vec<Named> = named.into_iter().map(|(key, reader)| directory(&key.name, reader, folder)).collect();
+    one_keytab(&directories, root.findings());
+    directories
+}
+
+/// Kerberos knows one keytab for each process.
+fn one_keytab(directories: &[Named], findings: &Findings) {
+    let mut keytabs = directories.iter().filter_map(|directory| directory.keytab.as_ref());
+    let Some(first) = keytabs.next() else { return };
+    for other in keytabs.filter(|other| other.value != first.value) {
+        let help = "put the keys of all accounts into one file (ktutil), and tell them apart by `principal`".to_owned();
+        findings.report(&other.spot, "two directories have different keytabs", help);
+    }
 }
 
 /// Names stand in URLs of metrics, in logs and in the environment.
@@ -70,21 +86,25 @@ fn directory(name: &str, reader: TableReader<'_>, folder: &Path) -> Named {
         reader.missing("kind", "\"openldap\"");
     }
     let base_dn = base_dn(&reader);
-    let urls = urls(&reader);
-    let start_tls = reader.optional::<bool>("start_tls").is_some_and(|it| it.value);
+    let servers = Servers::read(&reader);
     let allow_plaintext = reader.optional::<bool>("allow_plaintext").is_some_and(|it| it.value);
-    let bind = bind(&reader, folder, kind);
-    check_protection(&reader, &urls, bind.as_ref(), start_tls || allow_plaintext);
+    let bind = bind::bind(&reader, folder, kind);
+    let keytab = bind::keytab(&reader, folder);
+    let client = tls::client(&reader, folder);
+    // One that is wrong is reported already.
+    let certificate = reader.node("client_certificate").is_some();
+    servers.check(&reader, bind.as_ref(), certificate, allow_plaintext);
     let when_unreachable =
         reader.choice("when_unreachable", &[("accept", WhenUnreachable::Accept), ("refuse", WhenUnreachable::Refuse)]);
     // A kind that is missing is reported; the other keys are looked at all the same.
-    let plain_urls = urls.iter().map(|url| url.value.clone()).collect();
-    let default = Settings::new(name, kind.unwrap_or(Kind::OpenLdap), plain_urls);
+    let default = Settings::new(name, kind.unwrap_or(Kind::OpenLdap), servers.urls());
     let settings = Settings {
-        start_tls,
+        srv: servers.srv(),
+        start_tls: servers.start_tls,
         allow_plaintext,
         bind: bind.unwrap_or(Bind::Anonymous),
-        ca: ca(&reader, folder).unwrap_or(TrustAnchors::System),
+        ca: tls::ca(&reader, folder).unwrap_or(TrustAnchors::System),
+        client,
         connections: number(&reader, "connections", 1, 64).unwrap_or(default.connections),
         connect_timeout: duration(&reader, "connect_timeout").unwrap_or(default.connect_timeout),
         operation_timeout: duration(&reader, "operation_timeout").unwrap_or(default.operation_timeout),
@@ -94,8 +114,14 @@ fn directory(name: &str, reader: TableReader<'_>, folder: &Path) -> Named {
     let place = reader.spot().place();
     let when_unreachable = when_unreachable.map_or(WhenUnreachable::Accept, |it| it.value);
     reader.finish();
-    let config = base_dn.clone().map(|base_dn| DirectoryConfig { settings, base_dn, when_unreachable, place });
-    Named { name: name.to_owned(), kind, base_dn, config }
+    let config = base_dn.clone().map(|base_dn| DirectoryConfig {
+        settings,
+        base_dn,
+        keytab: keytab.as_ref().map(|it| it.value.clone()),
+        when_unreachable,
+        place,
+    });
+    Named { name: name.to_owned(), kind, base_dn, keytab, config }
 }
 
 fn base_dn(reader: &TableReader<'_>) -> Option<Dn> {
@@ -108,111 +134,6 @@ fn base_dn(reader: &TableReader<'_>) -> Option<Dn> {
         reader.findings().report(&dn.spot, "`base_dn` is empty", help);
     }
     Some(dn.value)
-}
-
-fn urls(reader: &TableReader<'_>) -> Vec<Located<ServerUrl>> {
-    let example = "[\"ldaps://ldap.example.com\"]";
-    let Some(texts) = reader.required::<Vec<Located<String>>>("urls", example) else { return Vec::new() };
-    if texts.value.is_empty() {
-        reader.findings().report(&texts.spot, "`urls` names no server", format!("write `urls = {example}`"));
-    }
-    let parse = |text: Located<String>| match ServerUrl::parse(&text) {
-        Ok(value) => Some(Located { value, spot: text.spot }),
-        Err(error) => {
-            let help = format!("write `urls = {example}`");
-            reader.findings().report(&text.spot, error.to_string(), help);
-            None
-        }
-    };
-    texts.value.into_iter().filter_map(parse).collect()
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum BindKind {
-    Simple,
-    External,
-    Anonymous,
-}
-
-/// Who to be for the directory; `None` when that can't be told.
-fn bind(reader: &TableReader<'_>, folder: &Path, kind: Option<Kind>) -> Option<Bind> {
-    let words = [("simple", BindKind::Simple), ("external", BindKind::External), ("anonymous", BindKind::Anonymous)];
-    let given = reader.choice("bind", &words).map(|it| it.value);
-    let dn = reader.optional::<String>("bind_dn");
-    let credentials = ["bind_dn", "bind_password", "bind_password_file"];
-    let present: Vec<&str> = credentials.into_iter().filter(|key| reader.node(key).is_some()).collect();
-    if reader.node("bind").is_some() && given.is_none() {
-        return None;
-    }
-    let default = if present.is_empty() { BindKind::Anonymous } else { BindKind::Simple };
-    match given.unwrap_or(default) {
-        BindKind::Simple => {
-            let password = secret(reader, folder, "bind_password", "bind_password_file");
-            if reader.node("bind_dn").is_none() {
-                reader.missing("bind_dn", "\"cn=scim,ou=services,dc=example,dc=com\"");
-            }
-            let dn = dn.filter(|dn| is_account(dn, kind, reader))?;
-            Some(Bind::Simple { dn: dn.value, password: password? })
-        }
-        other => {
-            for key in present {
-                let spot = reader.node(key).map_or(reader.spot(), |node| &node.spot);
-                let help = format!("leave `{key}` out, or write `bind = \"simple\"`");
-                reader.findings().report(spot, format!("`{key}` is for `bind = \"simple\"` only"), help);
-            }
-            Some(if other == BindKind::External { Bind::External } else { Bind::Anonymous })
-        }
-    }
-}
-
-/// A DN; Active Directory also knows accounts by other names.
-fn is_account(text: &Located<String>, kind: Option<Kind>, reader: &TableReader<'_>) -> bool {
-    let problem = match Dn::parse(text) {
-        Ok(dn) if dn.is_root() => "`bind_dn` is empty".to_owned(),
-        Ok(_) => return true,
-        Err(_) if kind == Some(Kind::ActiveDirectory) && text.contains(['@', '\\']) => return true,
-        Err(error) => error.to_string(),
-    };
-    let help = "write the full DN of the account, like \"cn=scim,ou=services,dc=example,dc=com\"".to_owned();
-    reader.findings().report(&text.spot, problem, help);
-    false
-}
-
-/// No password over a bare connection, and no EXTERNAL over one that vouches for nobody.
-fn check_protection(reader: &TableReader<'_>, urls: &[Located<ServerUrl>], bind: Option<&Bind>, allowed: bool) {
-    for url in urls {
-        let bare = !url.is_tls() && !url.is_local() && !allowed;
-        let (message, help) = match bind {
-            Some(Bind::Simple { .. }) if bare => (
-                format!("the password of bind_dn would travel unprotected to {}", url.value),
-                "write ldaps://, or add `start_tls = true`; or, on a network where nobody can listen, \
-                 `allow_plaintext = true`",
-            ),
-            Some(Bind::External) if !url.is_local() => (
-                format!("`bind = \"external\"` can't be used with {}", url.value),
-                "write the address of a local socket, like \"ldapi://%2Frun%2Fslapd%2Fldapi\"",
-            ),
-            _ => continue,
-        };
-        reader.findings().report(&url.spot, message, help.to_owned());
-    }
-}
-
-fn ca(reader: &TableReader<'_>, folder: &Path) -> Option<TrustAnchors> {
-    let name = reader.optional::<String>("ca_file")?;
-    let path = folder.join(&name.value);
-    let shown = path.display();
-    let (message, help) = match std::fs::read(&path) {
-        Ok(bytes) if CertificateDer::pem_slice_iter(&bytes).any(|it| it.is_ok()) => {
-            return Some(TrustAnchors::Pem(bytes));
-        }
-        Ok(_) => (format!("{shown} has no certificate"), "it must be PEM: -----BEGIN CERTIFICATE-----"),
-        Err(error) => {
-            (format!("can't read {shown}: {error}"), "write the name of a file that the user scim2ldap may read")
-        }
-    };
-    reader.findings().report(&name.spot, message, help.to_owned());
-    None
 }
 
 fn number<T: TryFrom<u64>>(reader: &TableReader<'_>, key: &'static str, least: u64, most: u64) -> Option<T> {

@@ -8,6 +8,7 @@ use super::directory::Named;
 use super::read_file;
 use super::tenant::{Tenant, Written};
 use crate::directory::{Dn, Kind, Settings};
+use crate::mapping::protect::{Protect, Protected};
 use crate::mapping::{IdAttribute, InitialPassword, Mapping};
 use crate::tables::reader::nearest;
 use crate::tables::{Findings, Located};
@@ -28,7 +29,8 @@ pub(super) fn load(tenants: Vec<Written>, directories: &[Named], findings: &Find
                 check_passwords(&tenant, mapping, settings, findings);
             }
         }
-        loaded.push(tenant.finish(mapping));
+        let protect = protect(&tenant, directory, findings);
+        loaded.push(tenant.finish(mapping, protect));
     }
     loaded.into_iter().collect()
 }
@@ -67,7 +69,6 @@ fn one(
     };
     // A directory that is wrong itself must not keep mistakes in the mapping from being seen.
     let id = IdAttribute::from(directory.and_then(|it| it.kind).unwrap_or(Kind::OpenLdap).dialect());
-    let stand_in = || Dn::parse("dc=example,dc=com").unwrap_or_else(|_| Dn::root());
     let base_dn = directory.and_then(|it| it.base_dn.clone()).filter(|dn| !dn.is_root()).unwrap_or_else(stand_in);
     let mapping = Mapping::parse(source, &base_dn, &id).map(Arc::new).map_err(|wrong| findings.absorb(wrong)).ok();
     known.insert(key, mapping.clone());
@@ -99,6 +100,25 @@ fn check_passwords(tenant: &Written, mapping: &Mapping, settings: &Settings, fin
         let help = format!("{help}, or write `initial_password = \"none\"` in the mapping's [user] table");
         findings.report(spot, message, help);
     }
+}
+
+fn stand_in() -> Dn {
+    Dn::parse("dc=example,dc=com").unwrap_or_else(|_| Dn::root())
+}
+
+/// What the tenant never writes; a mistake in one line is one too many.
+fn protect(tenant: &Written, directory: Option<&Named>, findings: &Findings) -> Option<Arc<[Protect]>> {
+    let base_dn = directory.and_then(|it| it.base_dn.clone()).filter(|dn| !dn.is_root()).unwrap_or_else(stand_in);
+    let parse = |line: &Located<String>| match Protected::parse(line, &base_dn) {
+        Ok(what) => Some(Protect { what, place: line.spot.place() }),
+        Err(reason) => {
+            let help = "write the DN of an entry, a group or a container, or a filter in parentheses: \
+                        \"cn=admins,ou=groups,{base_dn}\", \"(adminCount=1)\"";
+            findings.report(&line.spot, format!("`protect` can't be read: {reason}"), help.to_owned());
+            None
+        }
+    };
+    tenant.protect.iter().map(parse).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// Groups can only be served when the mapping has them.

@@ -88,7 +88,7 @@ pub(super) fn warn_if_public(findings: &Findings, spot: &Spot, path: &Path) {
 }
 
 #[cfg(unix)]
-fn is_public(path: &Path) -> bool {
+pub(super) fn is_public(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
@@ -96,6 +96,6 @@ fn is_public(path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_public(_: &Path) -> bool {
+pub(super) fn is_public(_: &Path) -> bool {
     false
 }

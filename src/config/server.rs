@@ -15,6 +15,8 @@ use crate::tables::{Located, TableReader};
 pub struct Server {
     /// Where to listen; never empty.
     pub listen: Vec<Listen>,
+    /// Where those who look after the bridge find figures and health; `None`: nowhere.
+    pub admin_listen: Option<SocketAddr>,
     /// The address of the server as clients know it, without a slash at the end. A tenant's URL is this and its path.
     pub public_url: String,
     /// HTTPS; `None`: plain HTTP.
@@ -67,6 +69,7 @@ const DEFAULT_MAX_BODY: usize = 8 * 1024 * 1024;
 pub(super) fn server(root: &TableReader<'_>, folder: &Path) -> Option<Server> {
     let reader = root.section("server")?;
     let listen = listen(&reader);
+    let admin_listen = reader.optional::<String>("admin_listen").and_then(|text| admin_on(&text, &listen, &reader));
     let tls = tls(&reader, folder);
     let public_url = public_url(&reader, &listen, reader.node("tls").is_some());
     let max_body = reader.optional::<Bytes>("max_body").map(|size| {
@@ -79,6 +82,7 @@ pub(super) fn server(root: &TableReader<'_>, folder: &Path) -> Option<Server> {
     let workers = reader.number("workers", 1..=1024).and_then(|it| usize::try_from(it.value).ok());
     let server = Server {
         listen,
+        admin_listen,
         public_url: public_url.unwrap_or_default(),
         tls,
         max_body: max_body.unwrap_or(DEFAULT_MAX_BODY),
@@ -114,6 +118,20 @@ fn listen_on(text: &Located<String>, reader: &TableReader<'_>) -> Option<Listen>
         _ => "write an address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\", or \"systemd\"".to_owned(),
     };
     reader.findings().report(&text.spot, format!("can't listen on \"{}\"", text.value), help);
+    None
+}
+
+/// An address of its own: what is told there is for nobody else.
+fn admin_on(text: &Located<String>, taken: &[Listen], reader: &TableReader<'_>) -> Option<SocketAddr> {
+    let address = text.replace("localhost:", "127.0.0.1:").parse().ok();
+    let is_taken = |address: &SocketAddr| address.port() != 0 && taken.contains(&Listen::Address(*address));
+    let message = match address {
+        None => format!("can't listen on \"{}\"", text.value),
+        Some(address) if is_taken(&address) => "`admin_listen` is an address of `listen`".to_owned(),
+        Some(address) => return Some(address),
+    };
+    let help = "write an address and a port of its own, such as \"127.0.0.1:9090\"".to_owned();
+    reader.findings().report(&text.spot, message, help);
     None
 }
 

@@ -9,7 +9,8 @@ use super::directory::check_names;
 use super::secret::secret;
 use super::server::Server;
 use crate::mapping::Mapping;
-use crate::tables::{Located, Place, Spot, TableReader};
+use crate::mapping::protect::Protect;
+use crate::tables::{Located, Origin, Place, Spot, TableReader};
 
 /// One identity provider's view of a directory.
 #[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on one another")]
@@ -37,8 +38,8 @@ pub struct Tenant {
     pub patch_response: PatchResponse,
     /// Passwords in requests are set in the directory.
     pub password_sync: bool,
-    /// DNs, groups and filters of entries that are never written.
-    pub protect: Vec<String>,
+    /// What is never written.
+    pub protect: Arc<[Protect]>,
     /// What the identity provider may present, besides tokens that were made on the command line.
     pub credentials: Vec<Credential>,
 }
@@ -102,13 +103,13 @@ pub(super) struct Written {
     pub(super) password_sync: bool,
     /// Where `password_sync` stands, if it does.
     pub(super) password_sync_spot: Option<Spot>,
-    pub(super) protect: Vec<String>,
+    pub(super) protect: Vec<Located<String>>,
     pub(super) credentials: Vec<Credential>,
 }
 
 impl Written {
-    /// The tenant with its mapping, if all of it is right.
-    pub(super) fn finish(self, mapping: Option<Arc<Mapping>>) -> Option<Tenant> {
+    /// The tenant with its mapping and what it protects, if all of it is right.
+    pub(super) fn finish(self, mapping: Option<Arc<Mapping>>, protect: Option<Arc<[Protect]>>) -> Option<Tenant> {
         Some(Tenant {
             name: self.name.into(),
             place: self.spot.place(),
@@ -121,7 +122,7 @@ impl Written {
             enabled: self.enabled,
             patch_response: self.patch_response,
             password_sync: self.password_sync,
-            protect: self.protect,
+            protect: protect?,
             credentials: self.credentials,
         })
     }
@@ -151,28 +152,23 @@ fn tenant(name: &str, reader: TableReader<'_>, folder: &Path) -> Written {
         patch_response: patch_response(&reader),
         password_sync: password_sync.as_ref().is_some_and(|it| it.value),
         password_sync_spot: password_sync.map(|it| it.spot),
-        protect: reader
-            .optional::<Vec<Located<String>>>("protect")
-            .map_or_else(Vec::new, |it| it.value.into_iter().map(|item| item.value).collect()),
+        protect: protect(&reader),
         credentials: credentials(&reader, folder),
     };
-    unsupported(&reader, &written);
     reader.finish();
     written
 }
 
-/// Settings whose feature isn't there yet and that nobody may believe to be in force.
-fn unsupported(reader: &TableReader<'_>, written: &Written) {
-    let settings = [(
-        "protect",
-        !written.protect.is_empty(),
-        "leave it out, and take the rights to write these entries from bind_dn",
-    )];
-    for (key, in_use, help) in settings {
-        if let Some(node) = reader.node(key).filter(|_| in_use) {
-            reader.findings().report(&node.spot, format!("`{key}` is not supported by this version"), help.to_owned());
-        }
+/// The lines of `protect` as they are written.
+fn protect(reader: &TableReader<'_>) -> Vec<Located<String>> {
+    let Some(lines) = reader.optional::<Vec<Located<String>>>("protect") else { return Vec::new() };
+    if matches!(lines.spot.origin, Origin::Variable(_)) {
+        let help =
+            "write `protect` in the file: its names have commas, and so have lists in the environment".to_owned();
+        reader.findings().report(&lines.spot, "`protect` can't be set in the environment", help);
+        return Vec::new();
     }
+    lines.value
 }
 
 fn path(reader: &TableReader<'_>) -> Option<Located<String>> {

@@ -126,8 +126,9 @@ fn the_shipped_file_is_right_and_so_are_the_keys_that_are_commented_out() {
     let place = Place::new();
     place.write("tls.pem", "");
     place.write("okta-token", "geheim");
-    let pem = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap().cert.pem();
-    place.write("ca.pem", &pem);
+    let own = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap();
+    place.write("ca.pem", &own.cert.pem());
+    place.write("ca.key", &own.signing_key.serialize_pem());
     let shipped = fs::read_to_string(repository().join("conf/scim2ldap.toml")).unwrap();
     let here = shipped.replace("/run/credentials/scim2ldap.service/", "");
     let config = place.load(&here, &[]).unwrap();
@@ -143,6 +144,7 @@ fn the_shipped_file_is_right_and_so_are_the_keys_that_are_commented_out() {
     let all =
         all.replace("/etc/scim2ldap/tls/fullchain.pem", "tls.pem").replace("/etc/scim2ldap/tls/privkey.pem", "tls.pem");
     let all = all.replace("/etc/ssl/certs/corp-ca.pem", "ca.pem");
+    let all = all.replace("/etc/scim2ldap/tls/client.pem", "ca.pem").replace("/etc/scim2ldap/tls/client.key", "ca.key");
     let full = place.load(&all, &[]).unwrap();
     assert_eq!(full.tenants[0].credentials.len(), 3);
     assert!(full.server.tls.is_some() && full.store.key.is_some());
@@ -281,6 +283,18 @@ fn mistakes_in_a_directory_are_explained() {
             "bind_password_file = \"bind\"\nconnect_timeout = \"5 parsec\"\noperation_timeout = 0",
         ),
         ("bind_password_file = \"bind\"", "bind_password_file = \"bind\"\nwhen_unreachable = \"queue\""),
+        ("urls = \"ldaps://ldap.example.com\"", "srv = \"ldap.example.com\"\nnameservers = \"dns.example.com\""),
+        (
+            "urls = \"ldaps://ldap.example.com\"",
+            "srv = \"_ldap._tcp.example.com\"\nsrv_tls = \"none\"\nstart_tls = true",
+        ),
+        ("base_dn = ", "srv = \"_ldap._tcp.example.com\"\nbase_dn = "),
+        ("base_dn = ", "srv_tls = \"ldaps\"\nbase_dn = "),
+        ("bind_password_file = \"bind\"", "bind_password_file = \"bind\"\nclient_certificate = \"ca.pem\""),
+        (
+            "bind_password_file = \"bind\"",
+            "bind_password_file = \"bind\"\nclient_certificate = \"none.pem\"\nclient_key = \"bind\"",
+        ),
         ("[directory.corp]", "[directory.\"the corp\"]"),
         ("[directory.corp]", "[directory.CORP]\n[directory.corp]"),
     ];
@@ -303,7 +317,10 @@ fn mistakes_in_a_tenant_are_explained() {
         ("path = \"/scim/v2\"", "path = \"/scim//v 2\""),
         ("directory = \"corp\"", "directory = \"crop\""),
         ("mapping = \"mapping/openldap.toml\"", "mapping = \"mapping/none.toml\""),
-        ("directory = \"corp\"", "directory = \"corp\"\nprotect = [\"cn=admins\"]"),
+        (
+            "directory = \"corp\"",
+            "directory = \"corp\"\nprotect = [\"(adminCount=1\", \"wheel\", \"cn=wheel,{base_dn}\"]",
+        ),
         ("directory = \"corp\"", "directory = \"corp\"\npassword_sync = \"yes\""),
         ("directory = \"corp\"", "directory = \"corp\"\npatch_response = { user = \"204\", groups = \"resource\" }"),
         (basic, "credential = { kind = \"basic\" }"),
@@ -397,4 +414,31 @@ proptest! {
         let wrong = Place::new().load(&text, &[]).map(|_| ()).unwrap_err();
         prop_assert!(wrong.count() > 0 && !wrong.to_string().is_empty());
     }
+}
+
+#[test]
+fn kerberos_needs_a_program_that_was_built_with_it_and_keys_of_its_own() {
+    let place = Place::new();
+    let credentials = "bind_dn = \"cn=scim,dc=example,dc=com\"\nbind_password_file = \"bind\"\n";
+    let text = changed(credentials, "bind = \"gssapi\"\nprincipal = \"scim@EXAMPLE.COM\"\nkeytab = \"okta\"\n");
+    let loaded = place.load(&text, &[]);
+    assert_eq!(loaded.is_ok(), cfg!(feature = "gssapi"));
+    match loaded {
+        Ok(config) => {
+            let corp = config.directory("corp").unwrap();
+            assert!(
+                matches!(&corp.settings.bind, Bind::Gssapi { principal: Some(name) } if name == "scim@EXAMPLE.COM")
+            );
+            assert!(corp.keytab.as_ref().unwrap().ends_with("okta"));
+        }
+        Err(wrong) => assert!(wrong.to_string().contains("built without Kerberos"), "{wrong}"),
+    }
+    let complaint = place.complaint(&changed(credentials, &format!("{credentials}keytab = \"okta\"\n")), &[]);
+    assert!(complaint.contains("`keytab` is for `bind = \"gssapi\"` only"), "{complaint}");
+    let bare = text.replace("ldaps://", "ldap://");
+    assert!(place.complaint(&bare, &[]).contains("needs TLS"));
+    let two = format!(
+        "{text}[directory.two]\nkind = \"openldap\"\nurls = \"ldaps://x\"\nbase_dn = \"dc=x\"\nbind = \"gssapi\"\nkeytab = \"bind\"\n"
+    );
+    assert!(place.complaint(&two, &[]).contains("different keytabs"));
 }

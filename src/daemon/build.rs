@@ -10,6 +10,7 @@ use crate::config::{Config, Credential, Tenant};
 use crate::directory::{Directory, SettingsFault};
 use crate::http::credentials::{Credentials, IssuedTokens};
 use crate::http::site::{Site, TenantSettings};
+use crate::store::{Store, StoreFault};
 
 /// The most resources that one list answer holds. Okta asks for 100 at a time and goes on by 100 whatever it gets.
 const MAX_RESULTS: usize = 1000;
@@ -70,11 +71,26 @@ pub fn bridge(tenant: &Tenant, base_url: String, directory: Directory) -> Bridge
     Bridge::new(tenant.name.clone(), tenant.mapping.clone(), directory, policy(tenant, base_url))
 }
 
+/// The same for a command beside the daemon, which reads of `store` what ids were given out.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn bridge_beside(
+    store: &Store,
+    tenant: &Tenant,
+    base_url: String,
+    directory: Directory,
+) -> Result<Bridge, StoreFault> {
+    let (name, mapping) = (tenant.name.clone(), tenant.mapping.clone());
+    Bridge::beside(store, name, mapping, directory, policy(tenant, base_url)).await
+}
+
 fn policy(tenant: &Tenant, base_url: String) -> Policy {
     Policy {
         base_url,
         groups: tenant.groups,
         password_sync: tenant.password_sync,
+        protect: tenant.protect.clone(),
         max_results: MAX_RESULTS,
         retry_after: RETRY_AFTER,
         hands_over: false,

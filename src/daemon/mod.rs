@@ -6,6 +6,7 @@ mod service_manager;
 mod tokens;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,11 +23,11 @@ use build::Means;
 use kept::Kept;
 
 use crate::bridge::Backstage;
-use crate::cli::{Exit, complain};
+use crate::cli::{Exit, complain, keytab};
 use crate::config::{Config, Listen, Log};
-use crate::http::listener;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
+use crate::http::{admin, listener};
 use crate::store::{Store, StoreFault, StoreUrl};
 use crate::tables::Warning;
 use crate::telemetry;
@@ -44,6 +45,9 @@ pub fn run(path: &Path) -> Exit {
             return Exit::BadConfiguration;
         }
     };
+    if let Err(exit) = keytab::settle(&config) {
+        return exit;
+    }
     if let Err(fault) = telemetry::start(&config.log.level, config.log.format) {
         complain(fault);
         return Exit::BadConfiguration;
@@ -74,6 +78,7 @@ struct Daemon {
 #[derive(Debug, PartialEq, Eq)]
 struct Settled {
     listen: Vec<Listen>,
+    admin_listen: Option<SocketAddr>,
     workers: usize,
     tls: bool,
     log: Log,
@@ -84,6 +89,7 @@ impl Settled {
     fn of(config: &Config) -> Self {
         Self {
             listen: config.server.listen.clone(),
+            admin_listen: config.server.admin_listen,
             workers: config.server.workers,
             tls: config.server.tls.is_some(),
             log: config.log.clone(),
@@ -129,6 +135,11 @@ impl Daemon {
         }
         let site = Arc::new(ArcSwap::from_pointee(site));
         let server = listener::serve(listeners, tls.as_ref(), config.server.workers, &site).map_err(problem)?;
+        if let Some(address) = config.server.admin_listen {
+            for listener in listener::bind(&[Listen::Address(address)]).map_err(problem)? {
+                rt::spawn(admin::serve(listener, &site, &kept.store).map_err(problem)?);
+            }
+        }
         rt::spawn(keeper.follow());
         begin(backstages);
         let (path, settled) = (path.to_owned(), Settled::of(config));
@@ -198,7 +209,7 @@ impl Daemon {
         warn_of_closed_doors(&self.site.load());
         if Settled::of(&config) != self.settled {
             warn!(
-                "a change of listen, workers, [store] or [log], or of TLS being on or off, needs a restart to take effect"
+                "a change of listen, admin_listen, workers, [store] or [log], or of TLS being on or off, needs a restart to take effect"
             );
         }
         Ok(())

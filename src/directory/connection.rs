@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, StdStream};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
@@ -18,11 +18,13 @@ use super::dn::Dn;
 use super::explain;
 use super::fault::{Fault, FaultKind, is_elsewhere};
 use super::filter::Filter;
+use super::kerberos;
 use super::name::AttributeName;
 use super::operation::{Answer, Broken, Operation, Scope, Search};
 use super::server::{ROOT_ATTRIBUTES, ServerInfo};
 use super::settings::{Bind, Settings};
 use super::socket;
+use super::srv::Locator;
 use super::tls::Tls;
 use super::url::{Address, HostPort, ServerUrl};
 
@@ -38,8 +40,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// One server, with all that is needed to open a connection to it.
 pub(super) struct Endpoint {
     pub url: ServerUrl,
-    /// Its place among the servers of the directory.
+    /// Its number among the servers of the directory.
     pub index: usize,
+    /// Who knows its addresses, where that is not the system.
+    locator: Option<Arc<Locator>>,
     config: Option<Arc<ClientConfig>>,
     start_tls: bool,
     /// How the wire library is told what to do with the socket.
@@ -50,7 +54,7 @@ pub(super) struct Endpoint {
 pub(super) struct Connection {
     ldap: Ldap,
     pub server: Arc<ServerInfo>,
-    /// The place of its server among the servers of the directory.
+    /// The number of its server among the servers of the directory.
     pub endpoint: usize,
     gate: Semaphore,
     driver: AbortHandle,
@@ -64,9 +68,15 @@ pub(super) struct Connection {
 }
 
 impl Endpoint {
-    pub(super) fn new(url: ServerUrl, index: usize, start_tls: bool, tls: Option<&Tls>) -> Result<Self, String> {
+    pub(super) fn new(
+        url: ServerUrl,
+        index: usize,
+        start_tls: bool,
+        tls: Option<&Tls>,
+        locator: Option<Arc<Locator>>,
+    ) -> Result<Self, String> {
         let Address::Tcp { tls: from_start, host, port } = url.address() else {
-            return Ok(Self { url, index, config: None, start_tls: false, dialed: "ldapi:///".to_owned() });
+            return Ok(Self { url, index, locator, config: None, start_tls: false, dialed: "ldapi:///".to_owned() });
         };
         let start_tls = start_tls && !from_start;
         let config = if *from_start || start_tls { tls.map(|tls| tls.config(host)).transpose()? } else { None };
@@ -74,7 +84,15 @@ impl Endpoint {
         let shown = if host.contains(':') { "address.invalid" } else { host };
         let scheme = if *from_start { "ldaps" } else { "ldap" };
         let dialed = format!("{scheme}://{}", HostPort(shown, *port));
-        Ok(Self { url, index, config, start_tls, dialed })
+        Ok(Self { url, index, locator, config, start_tls, dialed })
+    }
+
+    /// The name of the server, as Kerberos knows it.
+    fn host(&self) -> &str {
+        match self.url.address() {
+            Address::Tcp { host, .. } => host,
+            Address::Unix(_) => "localhost",
+        }
     }
 }
 
@@ -130,17 +148,32 @@ impl Connection {
         let (who, bound) = match &settings.bind {
             Bind::Anonymous => return Ok(()),
             Bind::Simple { dn, password } => (dn.as_str(), ldap.simple_bind(dn, password.expose_secret()).await),
-            Bind::External => ("the daemon's own user", ldap.sasl_external_bind().await),
+            Bind::External => ("who the connection says it is", ldap.sasl_external_bind().await),
+            Bind::Gssapi { principal } => {
+                let bound = kerberos::bind(ldap, principal.clone(), endpoint.host()).await;
+                let who = principal.as_deref().unwrap_or("the account that Kerberos knows");
+                return Self::admit(
+                    endpoint,
+                    settings,
+                    who,
+                    &bound.map_err(|why| unreachable(endpoint, settings, &why))?,
+                );
+            }
         };
         let result = bound.map_err(|fault| unreachable(endpoint, settings, &self.why(&fault.into())))?;
+        Self::admit(endpoint, settings, who, &result)
+    }
+
+    /// Whether the server took the account.
+    fn admit(endpoint: &Endpoint, settings: &Settings, who: &str, result: &LdapResult) -> Result<(), Fault> {
         if result.rc == 0 {
             return Ok(());
         }
         let task = format!("directory {}: {} does not let {who} in", settings.name, endpoint.url);
-        let mut fault = Fault::refused(&task, &result, None);
+        let mut fault = Fault::refused(&task, result, None);
         if !is_elsewhere(result.rc) {
             fault.kind = FaultKind::BindFailed;
-            fault.message = format!("{task}: {}", explain::bind(&result));
+            fault.message = format!("{task}: {}", explain::bind(result));
         }
         Err(fault)
     }
@@ -241,7 +274,15 @@ impl Drop for Connection {
 async fn dial(endpoint: &Endpoint, settings: &Settings) -> std::io::Result<StdStream> {
     Ok(match endpoint.url.address() {
         Address::Tcp { host, port, .. } => {
-            StdStream::Tcp(socket::tcp(host, *port, settings.connect_timeout, settings.operation_timeout).await?)
+            let known = match &endpoint.locator {
+                None => None,
+                Some(locator) => locator.addresses(host, *port).await,
+            };
+            let addresses = match known {
+                Some(addresses) => addresses.map_err(std::io::Error::other)?,
+                None => tokio::net::lookup_host((host.as_str(), *port)).await?.collect(),
+            };
+            StdStream::Tcp(socket::tcp(&addresses, settings.connect_timeout, settings.operation_timeout).await?)
         }
         Address::Unix(path) => StdStream::Unix(socket::unix(path).await?),
     })

@@ -71,16 +71,27 @@ pub struct Dialect {
     pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
     pub bit_and_rule: &'static str,
+    /// memberOf also names the groups that hold the entry's groups (389 Directory Server's plugin, as it is set up at first).
+    pub member_of_all: bool,
     /// Matching rule that follows a chain of links, such as nested memberships.
     pub in_chain_rule: Option<&'static str>,
+    /// The attribute that holds a password.
+    pub password_attribute: AttributeName,
     /// How a password is set.
     pub password: PasswordWay,
     /// A password is set over a protected connection only.
     pub password_needs_tls: bool,
     /// The attribute, and its value, by which the user has to choose another password at the next log-on.
     pub must_change: Option<(AttributeName, &'static str)>,
-    /// The attribute by which an account names a group that it is in without being listed there.
-    pub primary_group: Option<AttributeName>,
+    /// The attributes that make a membership which stands in no list of members, where there is such a thing.
+    pub primary_group: Option<PrimaryGroup>,
+    /// What the server says about the rights of who asks, where it does.
+    pub effective_rights: Option<EffectiveRights>,
+    /// The attribute and its value by which accounts are known whose rights the server puts back by itself, so that
+    /// rights which were delegated don't reach them.
+    pub guarded: Option<(AttributeName, &'static str)>,
+    /// Attributes of the root DSE with a functional level, and what it is the level of.
+    pub levels: &'static [(&'static str, AttributeName)],
     /// Result codes that say: this value, such as a member, is there already.
     pub value_there: &'static [u32],
     /// Result codes that say: this value, such as a member, is not there.
@@ -91,6 +102,24 @@ pub struct Dialect {
     pub taken: &'static [(&'static str, AttributeName)],
     /// What stands in the diagnostic when a password is refused by the rules for passwords; lower case.
     pub weak_password: &'static [&'static str],
+}
+
+/// A membership by number: the one in the group's attribute is the one in the member's.
+#[derive(Debug)]
+pub struct PrimaryGroup {
+    /// The attribute of the group.
+    pub of_group: AttributeName,
+    /// The attribute of the member.
+    pub of_member: AttributeName,
+}
+
+/// Attributes of an entry that the server computes for who asks.
+#[derive(Debug)]
+pub struct EffectiveRights {
+    /// The attributes that may be written.
+    pub attributes: AttributeName,
+    /// The object classes of which entries may be made below this one.
+    pub children: AttributeName,
 }
 
 const OPEN_LDAP: Dialect = Dialect {
@@ -110,11 +139,16 @@ const OPEN_LDAP: Dialect = Dialect {
     matches_every_string: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
+    member_of_all: false,
     in_chain_rule: None,
+    password_attribute: AttributeName::literal("userPassword"),
     password: PasswordWay::Operation,
     password_needs_tls: false,
     must_change: None,
     primary_group: None,
+    effective_rights: None,
+    guarded: None,
+    levels: &[],
     value_there: &[20],
     value_gone: &[16],
     taken: &[],
@@ -147,11 +181,26 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
         AttributeName::literal("sAMAccountName"),
     ],
     bit_and_rule: BIT_AND,
+    member_of_all: false,
     in_chain_rule: Some("1.2.840.113556.1.4.1941"),
+    password_attribute: AttributeName::literal("unicodePwd"),
     password: PasswordWay::Attribute(AttributeName::literal("unicodePwd")),
     password_needs_tls: true,
     must_change: Some((AttributeName::literal("pwdLastSet"), "0")),
-    primary_group: Some(AttributeName::literal("primaryGroupID")),
+    primary_group: Some(PrimaryGroup {
+        of_group: AttributeName::literal("primaryGroupToken"),
+        of_member: AttributeName::literal("primaryGroupID"),
+    }),
+    effective_rights: Some(EffectiveRights {
+        attributes: AttributeName::literal("allowedAttributesEffective"),
+        children: AttributeName::literal("allowedChildClassesEffective"),
+    }),
+    guarded: Some((AttributeName::literal("adminCount"), "1")),
+    levels: &[
+        ("domain", AttributeName::literal("domainFunctionality")),
+        ("forest", AttributeName::literal("forestFunctionality")),
+        ("domain controller", AttributeName::literal("domainControllerFunctionality")),
+    ],
     // A linked attribute answers 68 and 53 where others answer 20 and 16.
     value_there: &[20, 68],
     value_gone: &[16, 53],
@@ -188,11 +237,16 @@ const DS_389: Dialect = Dialect {
     matches_every_string: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
+    member_of_all: true,
     in_chain_rule: None,
+    password_attribute: AttributeName::literal("userPassword"),
     password: PasswordWay::Attribute(AttributeName::literal("userPassword")),
     password_needs_tls: false,
     must_change: None,
     primary_group: None,
+    effective_rights: None,
+    guarded: None,
+    levels: &[],
     value_there: &[20],
     value_gone: &[16],
     taken: &[],

@@ -103,8 +103,8 @@ pub(super) fn bind(result: &LdapResult) -> String {
         (53, _) => Some("the account is disabled"),
         (32 | 34, _) => Some("bind_dn is not the name of an account"),
         (8, _) => Some(
-            "the server accepts a password only on a protected connection (Active Directory: LDAP signing); use ldaps:// \
-             or start_tls = true",
+            "the server accepts this bind only on a protected connection (Active Directory: LDAP signing; Samba with \
+             Kerberos: ldap server require strong auth = allow_sasl_over_tls); use ldaps:// or start_tls = true",
         ),
         _ => None,
     };
@@ -165,7 +165,7 @@ pub(super) fn socket(fault: &io::Error) -> String {
 
 fn tls(fault: &rustls::Error) -> String {
     use rustls::CertificateError::{
-        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, Other, UnknownIssuer,
     };
     match fault {
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
@@ -180,6 +180,11 @@ fn tls(fault: &rustls::Error) -> String {
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
             "its certificate is for another name; write the name that stands in the certificate into urls".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Other(reason)) if reason.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is one of an authority, signed by itself; give the server one that an authority issued, and \
+             name that authority in ca_file"
+                .to_owned()
         }
         rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
             "its certificate has expired; renew it on the server".to_owned()

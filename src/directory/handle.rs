@@ -20,6 +20,7 @@ use super::schema::SchemaView;
 use super::server::ServerInfo;
 use super::settings::{Settings, SettingsFault};
 use super::{ranges, scan};
+use crate::metrics;
 
 /// A directory, spoken to over a few shared connections. A clone speaks over the same ones.
 #[derive(Clone)]
@@ -267,6 +268,13 @@ pub(super) fn trace(operation: &Operation<'_>, outcome: &Result<Answer, Fault>, 
         Ok(answer) => (Some(answer.result.rc), None),
         Err(fault) => (fault.code, Some(fault)),
     };
+    let elapsed = started.elapsed();
+    let result = match fault {
+        None => "success",
+        Some(fault) if fault.is_transient() => "unavailable",
+        Some(_) => "refused",
+    };
+    metrics::note_operation(operation.figure(), result, elapsed);
     tracing::debug!(
         target: "scim2ldap::directory",
         op = operation.name(),
@@ -275,7 +283,7 @@ pub(super) fn trace(operation: &Operation<'_>, outcome: &Result<Answer, Fault>, 
         code,
         diagnostic = fault.map(|fault| fault.diagnostic.as_str()).filter(|said| !said.is_empty()),
         fault = fault.filter(|fault| fault.code.is_none()).map(tracing::field::display),
-        elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         "operation"
     );
 }

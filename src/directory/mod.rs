@@ -18,6 +18,7 @@ mod filter;
 mod follow;
 mod handle;
 mod health;
+mod kerberos;
 mod name;
 mod operation;
 mod password;
@@ -26,15 +27,17 @@ mod ranges;
 mod scan;
 mod schema;
 mod server;
+mod servers;
 mod settings;
 mod socket;
+mod srv;
 mod tls;
 mod url;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use dialect::{Dialect, IdForm, Kind, UnknownKind};
+pub use dialect::{Dialect, EffectiveRights, IdForm, Kind, PrimaryGroup, UnknownKind};
 pub use dn::{Dn, InvalidDn, Rdn};
 pub use entry::{Change, Entry, Modification};
 pub use fault::{Fault, FaultKind};
@@ -47,6 +50,6 @@ pub use operation::{ModifyOptions, Scope, Search};
 pub use password::{Password, PasswordWay};
 pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
 pub use server::{ASSERTION, DEREFERENCE, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
-pub use settings::{Bind, Settings, SettingsFault, TrustAnchors};
+pub use settings::{Bind, ClientIdentity, Protection, Settings, SettingsFault, Srv, TrustAnchors, Way};
 pub use url::{InvalidUrl, ServerUrl};
 pub mod ldif;

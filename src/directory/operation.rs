@@ -122,6 +122,14 @@ impl Operation<'_> {
         }
     }
 
+    /// The operation's name in figures.
+    pub(super) const fn figure(&self) -> &'static str {
+        match self {
+            Self::Password { .. } => "password",
+            _ => self.name(),
+        }
+    }
+
     /// The entry it is about, or the base of a search.
     pub(super) const fn dn(&self) -> &Dn {
         match self {

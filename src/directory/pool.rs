@@ -10,12 +10,12 @@ use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::connection::{Connection, Endpoint};
+use super::connection::Connection;
 use super::fault::{Fault, FaultKind};
 use super::health::HealthBook;
 use super::server::ServerInfo;
+use super::servers::Servers;
 use super::settings::{Settings, SettingsFault};
-use super::tls::Tls;
 
 /// Connections that wait for the next scan.
 const IDLE_LEASES: usize = 4;
@@ -41,11 +41,11 @@ pub(super) struct Pool {
     pub health: HealthBook,
     /// How long a less preferred server is used before the preferred one is tried again.
     pub away: Duration,
-    endpoints: Vec<Endpoint>,
+    servers: Servers,
     slots: Vec<Slot>,
     idle: Mutex<Vec<Arc<Connection>>>,
     leases: Semaphore,
-    /// The place of the server in use; connections to another one are given up when they are next asked for.
+    /// The number of the server in use; connections to another one are given up when they are next asked for.
     current: AtomicUsize,
     born: Instant,
     /// When the preferred server was last found away or tried, in milliseconds after `born`.
@@ -81,12 +81,7 @@ pub(super) struct Lease<'a> {
 impl Pool {
     pub(super) fn new(settings: Settings) -> Result<Self, SettingsFault> {
         settings.check()?;
-        let unusable = |reason| SettingsFault::TrustAnchors { directory: settings.name.clone(), reason };
-        let protected = settings.start_tls || settings.urls.iter().any(super::ServerUrl::is_tls);
-        let tls = if protected { Some(Tls::new(&settings.ca).map_err(unusable)?) } else { None };
-        let made = settings.urls.iter().enumerate();
-        let made = made.map(|(index, url)| Endpoint::new(url.clone(), index, settings.start_tls, tls.as_ref()));
-        let endpoints = made.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
+        let servers = Servers::new(&settings)?;
         Ok(Self {
             health: HealthBook::new(&settings.name),
             away: AWAY,
@@ -98,7 +93,7 @@ impl Pool {
             home_tried: AtomicU64::new(0),
             rest: Mutex::new(None),
             server: ArcSwapOption::empty(),
-            endpoints,
+            servers,
             settings,
         })
     }
@@ -165,11 +160,9 @@ impl Pool {
 
     /// The server of `connection` asked to be left alone. Returns whether there is another one.
     pub(super) fn leave(&self, connection: &Connection) -> bool {
-        let (from, count) = (connection.endpoint, self.endpoints.len());
-        if count < 2 {
-            return false;
-        }
-        if self.current.compare_exchange(from, (from + 1) % count, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        let from = connection.endpoint;
+        let Some(next) = self.servers.after(from) else { return false };
+        if self.current.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.home_tried.store(self.now(), Ordering::Relaxed);
         }
         true
@@ -177,8 +170,7 @@ impl Pool {
 
     /// The address of the server in use.
     pub(super) fn url(&self) -> String {
-        let current = self.endpoints.get(self.current.load(Ordering::Relaxed));
-        current.map(|endpoint| endpoint.url.to_string()).unwrap_or_default()
+        self.servers.address(self.current.load(Ordering::Relaxed))
     }
 
     /// What the server said about itself when a connection was last opened.
@@ -208,7 +200,11 @@ impl Pool {
     /// Tries each server once, beginning with the one in use.
     async fn try_all(&self) -> Result<Arc<Connection>, Fault> {
         let mut all = no_server();
-        for (tried, endpoint) in self.candidates().enumerate() {
+        if let Err(why) = self.servers.look_up(&self.settings).await {
+            return Err(Fault::new(FaultKind::Unreachable, format!("directory {}: {why}", self.settings.name)));
+        }
+        let candidates = self.servers.beginning_with(self.current.load(Ordering::Relaxed));
+        for (tried, endpoint) in candidates.iter().enumerate() {
             match Connection::open(endpoint, &self.settings).await {
                 Ok(connection) => return Ok(self.welcome(connection)),
                 Err(fault) => {
@@ -223,12 +219,6 @@ impl Pool {
             }
         }
         Err(all)
-    }
-
-    /// The servers, beginning with the one in use.
-    fn candidates(&self) -> impl Iterator<Item = &Endpoint> {
-        let first = self.current.load(Ordering::Relaxed);
-        self.endpoints.iter().cycle().skip(first).take(self.endpoints.len())
     }
 
     fn welcome(&self, connection: Connection) -> Arc<Connection> {
@@ -285,9 +275,9 @@ impl Pool {
     /// While a less preferred server is in use, looks from time to time whether the preferred one is back, beside
     /// the operations. When it is, all connections move there.
     fn go_home_now_and_then(self: &Arc<Self>) {
-        if self.current.load(Ordering::Relaxed) == 0 {
+        let Some(home) = self.servers.home().filter(|home| home.index != self.current.load(Ordering::Relaxed)) else {
             return;
-        }
+        };
         let (now, tried) = (self.now(), self.home_tried.load(Ordering::Relaxed));
         let due = u128::from(now.saturating_sub(tried)) >= self.away.as_millis();
         if !due || self.home_tried.compare_exchange(tried, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
@@ -295,8 +285,7 @@ impl Pool {
         }
         let pool = Arc::clone(self);
         tokio::spawn(async move {
-            let Some(home) = pool.endpoints.first() else { return };
-            if let Ok(connection) = Connection::open(home, &pool.settings).await {
+            if let Ok(connection) = Connection::open(&home, &pool.settings).await {
                 let connection = pool.welcome(connection);
                 pool.keep(connection);
             }

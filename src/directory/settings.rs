@@ -1,6 +1,7 @@
 //! How to reach a directory and as whom.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,12 +18,16 @@ pub struct Settings {
     pub kind: Kind,
     /// Its servers, the preferred one first; the next one is used when one cannot be reached or says it is busy.
     pub urls: Vec<ServerUrl>,
+    /// The service record that names its servers, in place of `urls`.
+    pub srv: Option<Srv>,
     /// Protect `ldap://` connections by `StartTLS` (RFC 4511 section 4.14). Other schemes do not need it.
     pub start_tls: bool,
     /// Who the bridge is for the directory.
     pub bind: Bind,
     /// Which certificate authorities may vouch for a server.
     pub ca: TrustAnchors,
+    /// Who the bridge is in TLS, for servers that want to know.
+    pub client: Option<ClientIdentity>,
     /// Allow a password to travel unprotected.
     pub allow_plaintext: bool,
     /// How many connections share the operations; each carries up to 32 at a time. At least one is used.
@@ -50,9 +55,11 @@ impl Settings {
             name: name.into(),
             kind,
             urls,
+            srv: None,
             start_tls: false,
             bind: Bind::Anonymous,
             ca: TrustAnchors::System,
+            client: None,
             allow_plaintext: false,
             connections: 4,
             connect_timeout: Duration::from_secs(5),
@@ -63,7 +70,7 @@ impl Settings {
 
     /// Refuses what could never work and what would give the password away.
     pub(super) fn check(&self) -> Result<(), SettingsFault> {
-        if self.urls.is_empty() {
+        if self.urls.is_empty() && self.srv.is_none() {
             return Err(SettingsFault::NoUrl { directory: self.name.clone() });
         }
         if let Bind::Simple { dn, password } = &self.bind
@@ -71,18 +78,93 @@ impl Settings {
         {
             return Err(SettingsFault::Nobody { directory: self.name.clone() });
         }
-        for url in &self.urls {
-            let bare = !url.is_tls() && !url.is_local() && !self.start_tls;
-            let (directory, url) = (self.name.clone(), url.clone());
+        for (server, way) in self.ways() {
+            let (directory, bare) = (self.name.clone(), way == Way::Bare);
             match &self.bind {
                 Bind::Simple { .. } if bare && !self.allow_plaintext => {
-                    return Err(SettingsFault::Plaintext { directory, url });
+                    return Err(SettingsFault::Plaintext { directory, server });
                 }
-                Bind::External if !url.is_local() => return Err(SettingsFault::External { directory, url }),
-                Bind::Simple { .. } | Bind::External | Bind::Anonymous => {}
+                Bind::External if !self.vouches(way) => return Err(SettingsFault::External { directory, server }),
+                Bind::Simple { .. } | Bind::External | Bind::Anonymous | Bind::Gssapi { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// How each server is spoken to.
+    fn ways(&self) -> Vec<(String, Way)> {
+        let named = self.urls.iter().map(|url| (url.to_string(), url.way(self.start_tls)));
+        let found = self.srv.iter().map(|srv| (srv.name.clone(), srv.protection.way()));
+        named.chain(found).collect()
+    }
+
+    /// Whether a connection says by itself who the bridge is, as SASL EXTERNAL demands.
+    #[must_use]
+    pub fn vouches(&self, way: Way) -> bool {
+        match way {
+            Way::Local => true,
+            Way::Protected => self.client.is_some(),
+            Way::Bare => false,
+        }
+    }
+}
+
+/// A service record (RFC 2782) that names the servers of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Srv {
+    /// Its name, such as `_ldap._tcp.dc._msdcs.example.com`.
+    pub name: String,
+    /// How connections to its servers are protected.
+    pub protection: Protection,
+    /// Who is asked; empty: the name servers of the system.
+    pub nameservers: Vec<SocketAddr>,
+}
+
+/// How connections to servers that were looked up are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// By TLS from the start (`ldaps`).
+    Tls,
+    /// By `StartTLS`.
+    StartTls,
+    /// Not at all.
+    None,
+}
+
+impl Protection {
+    /// How such servers are spoken to.
+    #[must_use]
+    pub const fn way(self) -> Way {
+        match self {
+            Self::Tls | Self::StartTls => Way::Protected,
+            Self::None => Way::Bare,
+        }
+    }
+}
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Over a socket of the same machine.
+    Local,
+    /// Over TLS.
+    Protected,
+    /// So that anybody on the way can read it.
+    Bare,
+}
+
+/// The certificate by which the bridge shows who it is, with its key.
+#[derive(Clone)]
+pub struct ClientIdentity {
+    /// The certificate and those between it and its authority, PEM.
+    pub certificate: Vec<u8>,
+    /// The private key, PEM.
+    pub key: SecretString,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ClientIdentity({} bytes)", self.certificate.len())
     }
 }
 
@@ -98,8 +180,14 @@ pub enum Bind {
         /// Its password.
         password: SecretString,
     },
-    /// The user that the daemon runs as, vouched for by the socket (`ldapi`, SASL EXTERNAL).
+    /// Who the connection says it is (SASL EXTERNAL): the user that the daemon runs as, vouched for by the socket
+    /// (`ldapi`), or the subject of the client certificate.
     External,
+    /// An account of the Kerberos realm (SASL GSSAPI).
+    Gssapi {
+        /// The account; `None`: the one that Kerberos takes by itself.
+        principal: Option<String>,
+    },
 }
 
 /// Which certificate authorities may vouch for a server.
@@ -138,28 +226,29 @@ pub enum SettingsFault {
     },
     /// A password would travel unprotected.
     #[error(
-        "directory {directory}: the password of the service account would travel unprotected to {url}; use ldaps://, \
+        "directory {directory}: the password of the service account would travel unprotected to {server}; use ldaps://, \
          or set start_tls = true, or, on a network where nobody can listen, allow_plaintext = true"
     )]
     Plaintext {
         /// The directory's name.
         directory: String,
-        /// The server in question.
-        url: ServerUrl,
+        /// The server in question, or the service record.
+        server: String,
     },
     /// SASL EXTERNAL over a connection that vouches for nobody.
     #[error(
-        "directory {directory}: without bind_dn the bridge binds as its own user, and only ldapi:// allows that, not {url}"
+        "directory {directory}: bind = \"external\" needs ldapi://, or TLS with client_certificate and client_key; \
+         {server} has neither"
     )]
     External {
         /// The directory's name.
         directory: String,
-        /// The server in question.
-        url: ServerUrl,
+        /// The server in question, or the service record.
+        server: String,
     },
-    /// The certificate authorities cannot be used.
+    /// TLS cannot be set up: the certificate authorities, or the certificate of the bridge, cannot be used.
     #[error("directory {directory}: {reason}")]
-    TrustAnchors {
+    Tls {
         /// The directory's name.
         directory: String,
         /// What is wrong and what to do.

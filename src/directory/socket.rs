@@ -14,19 +14,16 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_TRIES: u32 = 3;
 
-/// A TCP connection to the first address of `host` that answers. `limit` is for all addresses together; what was
-/// sent and is not acknowledged within `unacknowledged` ends the connection.
+/// A TCP connection to the first of `addresses` that answers. `limit` is for all of them together; what was sent and is not acknowledged within `unacknowledged` ends the connection.
 pub(super) async fn tcp(
-    host: &str,
-    port: u16,
+    addresses: &[SocketAddr],
     limit: Duration,
     unacknowledged: Duration,
 ) -> io::Result<std::net::TcpStream> {
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
     let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut fault = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
-        match timeout(share, connect(address, unacknowledged)).await {
+        match timeout(share, connect(*address, unacknowledged)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(refused)) => fault = refused,
             Err(_) => fault = io::Error::new(io::ErrorKind::TimedOut, "no answer"),
@@ -62,9 +59,9 @@ mod tests {
     #[tokio::test]
     async fn a_connection_carries_the_options_that_find_a_dead_peer() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
         let limit = Duration::from_secs(5);
-        let stream = tcp("127.0.0.1", port, limit, Duration::from_secs(7)).await.unwrap();
+        let stream = tcp(&[address], limit, Duration::from_secs(7)).await.unwrap();
         let socket = socket2::SockRef::from(&stream);
         assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.keepalive().unwrap());
@@ -74,9 +71,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_port_is_a_fault_at_once() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let limit = Duration::from_secs(5);
-        let fault = tcp("127.0.0.1", port, limit, limit).await.unwrap_err();
+        let fault = tcp(&[address], limit, limit).await.unwrap_err();
         assert_eq!(fault.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use rustls_pki_types::ServerName;
 
+use super::settings::Way;
+
 /// The address of one server: `ldap://host:port`, `ldaps://host:port` or `ldapi:///path/to/socket`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServerUrl(Address);
@@ -47,6 +49,14 @@ impl ServerUrl {
         address.map(Self).map_err(invalid)
     }
 
+    /// The address of a host, by name or address without brackets; the error says what is wrong with it.
+    pub(super) fn tcp(tls: bool, host: &str, port: u16) -> Result<Self, &'static str> {
+        if ServerName::try_from(host).is_err() {
+            return Err("this is no valid host name");
+        }
+        Ok(Self(Address::Tcp { tls, host: host.to_owned(), port }))
+    }
+
     /// Whether every byte is protected by TLS from the start.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
@@ -57,6 +67,17 @@ impl ServerUrl {
     #[must_use]
     pub const fn is_local(&self) -> bool {
         matches!(self.0, Address::Unix(_))
+    }
+
+    /// How the server is spoken to, where `ldap://` connections are protected by `StartTLS` or not.
+    #[must_use]
+    pub const fn way(&self, start_tls: bool) -> Way {
+        match &self.0 {
+            Address::Unix(_) => Way::Local,
+            Address::Tcp { tls: true, .. } => Way::Protected,
+            Address::Tcp { .. } if start_tls => Way::Protected,
+            Address::Tcp { .. } => Way::Bare,
+        }
     }
 
     pub(super) const fn address(&self) -> &Address {

@@ -23,6 +23,7 @@ use super::route::{Endpoint, Target};
 use super::site::{Site, Tenant};
 use super::{bulk, lists};
 use crate::bridge::Origin;
+use crate::metrics;
 use crate::scim::FaultKind;
 
 /// The longest a request may take. Clients give up after a minute and say nothing useful then.
@@ -49,8 +50,23 @@ pub(super) async fn answer(request: HttpRequest, mut payload: Payload, site: Dat
         }
     };
     finish(&mut response, &request, &id);
-    span.in_scope(|| report(&request, response.status(), begun.elapsed(), refused.as_ref()));
+    let elapsed = begun.elapsed();
+    metrics::note_request(target.name(), method_name(request.method()), response.status().as_u16(), elapsed);
+    span.in_scope(|| report(&request, response.status(), elapsed, refused.as_ref()));
     response
+}
+
+/// A method in figures: one of few, whatever a client makes up.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
 }
 
 fn tenant_of<'a>(site: &'a Site, target: &Target) -> Option<&'a Tenant> {

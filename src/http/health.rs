@@ -14,6 +14,8 @@ use super::site::{Site, Tenant};
 
 /// How long a directory may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same where requests are answered without it: who asks must not give up before the answer.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The last outcome of asking every directory, and when that began.
 ///
@@ -29,7 +31,8 @@ pub(super) fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// 200 when the directory of every tenant that is switched on answers, 503 with the ones that don't otherwise.
+/// 200 when the requests of every tenant that is switched on are answered: its directory is there, or the bridge goes on
+/// without it. 503 otherwise; the report names those that are away either way.
 pub(super) async fn ready(site: &Site) -> HttpResponse {
     let came = Instant::now();
     let mut last = site.readiness().last.lock().await;
@@ -51,13 +54,17 @@ pub(super) async fn ready(site: &Site) -> HttpResponse {
 /// Asks the directory of one tenant.
 async fn probe(tenant: &Tenant) -> (bool, Value) {
     let settings = &tenant.settings;
-    let ready = matches!(timeout(PATIENCE, settings.bridge.ready()).await, Ok(Ok(())));
+    let goes_on = settings.bridge.goes_on();
+    let patience = if goes_on { SHORT_PATIENCE } else { PATIENCE };
+    let reachable = matches!(timeout(patience, settings.bridge.ready()).await, Ok(Ok(())));
+    let ready = reachable || goes_on;
     let directory = settings.bridge.directory();
     let since = Timestamp::try_from(directory.health().since).ok().map(|since| since.to_string());
     let report = json!({
         "tenant": &*settings.name,
         "directory": directory.name(),
         "ready": ready,
+        "reachable": reachable,
         "since": since,
     });
     (ready, report)

@@ -13,6 +13,7 @@
 //! | [`site`] | what is served: the tenants |
 //! | [`listener`], [`tls`] | sockets and certificates |
 
+pub mod admin;
 mod body;
 mod bulk;
 pub mod credentials;

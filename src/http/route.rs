@@ -46,6 +46,18 @@ pub(super) enum Endpoint {
     Unknown,
 }
 
+impl Target {
+    /// What it is called in figures: one of few names, whatever the path.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Health => "/healthz",
+            Self::Readiness => "/readyz",
+            Self::Nowhere => "nowhere",
+            Self::Tenant(_, endpoint) => endpoint.name(),
+        }
+    }
+}
+
 /// The path below which a tenant lives, cut into segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Prefix(Vec<String>);
@@ -130,6 +142,24 @@ fn single(name: &str) -> Endpoint {
 }
 
 impl Endpoint {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Collection(ResourceKind::User) => "/Users",
+            Self::Collection(ResourceKind::Group) => "/Groups",
+            Self::Resource(ResourceKind::User, _) => "/Users/{id}",
+            Self::Resource(ResourceKind::Group, _) => "/Groups/{id}",
+            Self::Search(ResourceKind::User) => "/Users/.search",
+            Self::Search(ResourceKind::Group) => "/Groups/.search",
+            Self::SearchAll => "/.search",
+            Self::Me => "/Me",
+            Self::Bulk => "/Bulk",
+            Self::ServiceProviderConfig { .. } => "/ServiceProviderConfig",
+            Self::ResourceTypes(_) => "/ResourceTypes",
+            Self::Schemas(_) => "/Schemas",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The methods that the endpoint answers, as an `Allow` header says them.
     pub(super) const fn allowed(&self) -> &'static str {
         match self {

@@ -27,6 +27,8 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Nothing is wrong; it is good to know.
+    Note,
     /// Some requests will fail, or do something else than they look like.
     Warning,
     /// This part of the mapping can't work.
@@ -38,6 +40,7 @@ impl Severity {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -58,6 +61,9 @@ const GIVEN_BY_SERVER: [&str; 7] = [
 /// Syntaxes whose values are distinguished names, with or without something added.
 const DN_SYNTAXES: [&str; 2] = ["1.3.6.1.4.1.1466.115.121.1.12", "1.3.6.1.4.1.1466.115.121.1.34"];
 
+/// Syntaxes whose values are whole numbers, the second one Active Directory's.
+const NUMBER_SYNTAXES: [&str; 2] = ["1.3.6.1.4.1.1466.115.121.1.27", "1.2.840.113556.1.4.906"];
+
 /// Everything in `mapping` that does not go with `schema`, worst first.
 #[must_use]
 pub fn check(mapping: &ResourceMapping, schema: &SchemaView) -> Vec<Finding> {
@@ -66,6 +72,7 @@ pub fn check(mapping: &ResourceMapping, schema: &SchemaView) -> Vec<Finding> {
     for row in &mapping.rows {
         check.row(row);
     }
+    check.group_names();
     check.naming();
     check.mandatory();
     check.members();
@@ -140,9 +147,34 @@ impl Check<'_> {
             );
         }
         let holds_dn = attribute.syntax.as_deref().is_none_or(|syntax| DN_SYNTAXES.contains(&syntax));
+        let holds_numbers = attribute.syntax.as_deref().is_none_or(|syntax| NUMBER_SYNTAXES.contains(&syntax));
+        if row.next.is_some() && !holds_numbers {
+            let message = format!("{} holds no whole numbers, but the row gives some", row.ldap);
+            self.error(&row.place, message, "take an attribute for numbers, such as gidNumber or uidNumber");
+        }
         if row.reference.is_some() && !holds_dn {
             let message = format!("{} holds no distinguished names, but the row is a reference", row.ldap);
             self.error(&row.place, message, "take an attribute whose values are distinguished names, such as manager");
+        }
+    }
+
+    /// The attributes for the names of a user's groups are there and hold text, as much as there may be.
+    fn group_names(&mut self) {
+        let mapping = self.mapping;
+        for row in &mapping.group_names {
+            let Some(attribute) = self.known(&row.ldap, &row.place) else { continue };
+            self.writable(&row.ldap, attribute.no_user_modification, &row.place);
+            let no_text = DN_SYNTAXES.iter().chain(&NUMBER_SYNTAXES).any(|no| attribute.syntax.as_deref() == Some(*no));
+            if no_text {
+                let message = format!("{} holds no text, but the row joins names in it", row.ldap);
+                self.error(&row.place, message, "take an attribute for text, such as departmentNumber");
+            }
+            let room = attribute.length.and_then(|length| usize::try_from(length).ok());
+            if let Some(room) = room.filter(|room| row.max_length.is_none_or(|most| most > *room)) {
+                let message = format!("the schema says that {} holds {room} characters", row.ldap);
+                let help = format!("write max_length = {room}, so that names which don't fit are left out whole");
+                self.report(Severity::Warning, &row.place, message, help);
+            }
         }
     }
 

@@ -41,7 +41,19 @@ impl ResourceMapping {
             let scim = row.scim.as_ref().map_or_else(|| "(computed)".to_owned(), ToString::to_string);
             Step { place: row.place.clone(), scim, ldap: row.ldap.to_string(), outcome, refused }
         });
-        rows.chain(self.account_step(resource)).chain(self.password_step(resource, mode)).collect()
+        let rows = rows.chain(self.account_step(resource)).chain(self.password_step(resource, mode));
+        rows.chain(self.group_steps()).collect()
+    }
+
+    /// What no request says: the names of the groups that the user turns out to be in.
+    fn group_steps(&self) -> impl Iterator<Item = Step> {
+        self.group_names.iter().map(|row| Step {
+            place: row.place.clone(),
+            scim: "groups".to_owned(),
+            ldap: row.ldap.to_string(),
+            outcome: "the names of the user's groups, written when these change".to_owned(),
+            refused: false,
+        })
     }
 
     /// The password, which no row has to carry.
@@ -62,7 +74,12 @@ impl ResourceMapping {
 }
 
 fn why_untouched(row: &Row, mode: WriteMode, mentions: &Mentions) -> String {
-    let why = if row.direction == Direction::FromLdap {
+    if let (Some(range), true) = (&row.next, mode.creating) {
+        return format!("the next free number from {} to {}", range.from, range.to);
+    }
+    let why = if row.next.is_some() {
+        "a number is given once, when the entry is created"
+    } else if row.direction == Direction::FromLdap {
         "direction is from-ldap"
     } else if row.when == When::CreateOnly && !mode.creating {
         "when is create-only, and the entry exists"

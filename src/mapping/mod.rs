@@ -7,10 +7,12 @@ pub mod codec;
 mod explain;
 mod filter;
 mod generate;
+mod group_names;
 mod identity;
 pub mod lookup;
 mod members;
 mod plan;
+pub mod protect;
 mod read;
 pub mod row;
 mod scope;
@@ -24,11 +26,12 @@ pub use codec::Codec;
 pub use explain::Step;
 pub use filter::{Compiled, Terms};
 pub use generate::{Generate, Generated};
+pub use group_names::{GroupName, GroupNames, Joined};
 pub use lookup::Lookup;
 pub use members::{MemberChange, MemberDelta};
 pub use plan::{NewEntry, NewPassword, Rename, Update, Wish};
 pub use read::{NoId, Pointer, Reading, Referenced};
-pub use row::{Case, Direction, Reference, ReferenceKey, Row, RowPath, When};
+pub use row::{Case, Direction, Number, NumberRange, Reference, ReferenceKey, Row, RowPath, When};
 pub use table::{
     Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping,
     Unique,

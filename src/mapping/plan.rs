@@ -5,7 +5,7 @@
 use super::account::AccountChange;
 use super::codec::Codec;
 use super::generate::Generated;
-use super::row::{Direction, Row, When};
+use super::row::{Direction, Number, Row, When};
 use super::table::{InitialPassword, ResourceMapping};
 use super::write::{Mentions, Wanted, WriteMode};
 use crate::directory::ldif::Ldif;
@@ -23,6 +23,8 @@ pub struct NewEntry {
     pub password: Option<NewPassword>,
     /// Values among the attributes that were made up, and give way to others where they are taken.
     pub generated: Vec<Generated>,
+    /// Numbers that it gets from a range. Which ones only the directory can tell, unless the client chose.
+    pub numbers: Vec<Number>,
 }
 
 /// A password to be set.
@@ -137,8 +139,11 @@ impl ResourceMapping {
     pub fn plan_create(&self, resource: &Resource, mentions: &Mentions, mode: WriteMode) -> Result<NewEntry, Fault> {
         let classes = self.object_class.iter().map(|class| class.as_bytes().to_vec()).collect();
         let mut attributes = vec![(AttributeName::literal("objectClass"), classes)];
-        for at in 0..self.rows.len() {
-            if let (Some(row), Wanted::Values(values)) = (self.rows.get(at), self.wanted(at, resource, mentions, mode)?)
+        let mut numbers = Vec::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            let wanted = self.wanted(at, resource, mentions, mode)?;
+            numbers.extend(number(row, &wanted));
+            if let Wanted::Values(values) = wanted
                 && !values.is_empty()
                 && row.codec != Codec::Password
             {
@@ -160,7 +165,7 @@ impl ResourceMapping {
             Some(super::table::Disable::MoveTo(container)) if !active => container.clone(),
             _ => self.home(resource)?,
         };
-        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes, password, generated })
+        Ok(NewEntry { dn: container.child(&self.rdn, &name), attributes, password, generated, numbers })
     }
 
     /// The values that rows make up for a new entry.
@@ -281,6 +286,14 @@ impl ResourceMapping {
         disable.is_active(&wanted) && !disable.is_active(entry)
     }
 
+    /// The change that disables `entry` once more, if it is disabled: servers lift a lock when they set a password.
+    #[must_use]
+    pub fn stay_disabled(&self, entry: &Entry) -> Vec<Modification> {
+        let disable = self.disable.as_ref().filter(|disable| !disable.is_active(entry));
+        let values = disable.map(|disable| disable.on_create(false)).unwrap_or_default();
+        values.into_iter().map(|(name, values)| Modification::new(name, Change::Replace(values))).collect()
+    }
+
     /// The change that enables an account.
     #[must_use]
     pub fn plan_enable(&self, entry: &Entry) -> Vec<Modification> {
@@ -316,6 +329,15 @@ impl ResourceMapping {
 
 fn wants_active(resource: &Resource) -> Option<bool> {
     resource.get(&AttributePath::core("active")).and_then(serde_json::Value::as_bool)
+}
+
+fn number(row: &Row, wanted: &Wanted) -> Option<Number> {
+    let range = row.next.clone().filter(|_| row.writes())?;
+    let chosen = match wanted {
+        Wanted::Values(values) => values.first().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
+        Wanted::Untouched => None,
+    };
+    Some(Number { attribute: row.ldap.clone(), range, chosen, row: row.place.to_string() })
 }
 
 fn merge(attributes: &mut Vec<(AttributeName, Vec<Vec<u8>>)>, name: &AttributeName, values: Vec<Vec<u8>>) {

@@ -35,13 +35,27 @@ pub struct Pointer {
     pub dn: Dn,
     /// Whether the attribute holds a list of references.
     pub multi: bool,
+    /// The user is in the group only by way of other groups.
+    pub indirect: bool,
 }
 
 impl Pointer {
     /// A group that a user is a member of.
     #[must_use]
     pub fn group(dn: Dn) -> Self {
-        Self { path: AttributePath::core("groups"), to: Some(ResourceKind::Group), dn, multi: true }
+        Self { path: AttributePath::core("groups"), to: Some(ResourceKind::Group), dn, multi: true, indirect: false }
+    }
+
+    /// Whether it points at a group that a user is a member of.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.path == AttributePath::core("groups")
+    }
+
+    /// A group that a user is in by way of other groups.
+    #[must_use]
+    pub fn indirect_group(dn: Dn) -> Self {
+        Self { indirect: true, ..Self::group(dn) }
     }
 }
 
@@ -155,6 +169,7 @@ fn read_row(row: &Row, entry: &Entry, resource: &mut Resource, pointers: &mut Ve
             to: Some(reference.to),
             dn,
             multi: row.multi,
+            indirect: false,
         }));
         return;
     }
@@ -226,9 +241,10 @@ impl Reading {
                 name_schema(&mut self.resource, &pointer.path);
                 continue;
             }
+            let group = group_of_user(&referenced, pointer.indirect);
             match lists.iter_mut().find(|(path, _)| *path == pointer.path) {
-                Some((_, list)) => list.push(group_of_user(&referenced)),
-                None => lists.push((pointer.path.clone(), vec![group_of_user(&referenced)])),
+                Some((_, list)) => list.push(group),
+                None => lists.push((pointer.path.clone(), vec![group])),
             }
         }
         for (path, list) in lists {
@@ -285,8 +301,9 @@ fn single(referenced: &Referenced) -> Value {
 }
 
 /// An element of a user's `groups` (RFC 7643 section 4.1.2).
-fn group_of_user(referenced: &Referenced) -> Value {
-    let mut value = json!({ "value": referenced.id, "$ref": referenced.location, "type": "direct" });
+fn group_of_user(referenced: &Referenced, indirect: bool) -> Value {
+    let way = if indirect { "indirect" } else { "direct" };
+    let mut value = json!({ "value": referenced.id, "$ref": referenced.location, "type": way });
     if let (Some(display), Value::Object(map)) = (&referenced.display, &mut value) {
         map.insert("display".to_owned(), Value::from(display.as_str()));
     }

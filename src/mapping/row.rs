@@ -1,6 +1,7 @@
 //! One row of the mapping table: which SCIM attribute and which LDAP attribute belong together, and how.
 
 mod checks;
+mod next;
 mod path;
 mod read;
 
@@ -16,6 +17,7 @@ use crate::directory::AttributeName;
 use crate::scim::{AttributePath, Filter, Literal, ResourceKind};
 use crate::tables::Place;
 
+pub use next::{Number, NumberRange};
 pub(super) use read::{Draft, read_row};
 
 /// A validated row.
@@ -59,6 +61,8 @@ pub struct Row {
     pub generate: Option<Generate>,
     /// Stands behind a value that does not have its first character.
     pub suffix: Option<String>,
+    /// A new entry gets the next free one of these numbers.
+    pub next: Option<NumberRange>,
 }
 
 impl Row {
@@ -77,7 +81,7 @@ impl Row {
     /// True when the row always has something to write.
     #[must_use]
     pub fn never_empty(&self) -> bool {
-        self.required || self.default.is_some() || self.fallback.is_some()
+        self.required || self.default.is_some() || self.fallback.is_some() || self.next.is_some()
     }
 }
 

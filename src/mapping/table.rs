@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::group_names::GroupNames;
 use super::row::Row;
 use super::template::dn::DnTemplate;
 use crate::directory::{AttributeName, Dialect, Dn, Filter, IdForm};
@@ -57,6 +58,10 @@ pub struct ResourceMapping {
     pub members: Option<Members>,
     /// Where the groups of a user are read from.
     pub groups: GroupsOf,
+    /// A user's groups are also those that hold the groups of the user.
+    pub nested_groups: bool,
+    /// Attributes of users that hold the names of their groups.
+    pub group_names: Vec<GroupNames>,
     /// What proves that a name is not taken.
     pub unique: Unique,
     /// The attributes.
@@ -234,6 +239,8 @@ impl Mapping {
                 if members.holds != MemberValue::Dn && self.user.groups != GroupsOf::None {
                     self.user.groups = GroupsOf::Search;
                 }
+                // Names are those of users, so no group is in a group.
+                self.user.nested_groups &= members.holds == MemberValue::Dn;
             }
         }
         self

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::codec::Codec;
 use super::lookup::Lookup;
-use super::row::{Case, Direction, ReferenceKey, Row, When};
+use super::row::{Case, Direction, NumberRange, ReferenceKey, Row, When};
 use super::select;
 use super::table::ResourceMapping;
 use crate::directory::Dn;
@@ -127,6 +127,9 @@ impl ResourceMapping {
             return Ok(referred(&self.row_mentions(at, row, resource), mentions));
         }
         let mut values = self.given(at, row, resource)?;
+        if let Some(range) = &row.next {
+            return numbered(row, range, &values, mode);
+        }
         if let Some(condition) = &row.only_if
             && !condition.matches(resource, &self.schema)
         {
@@ -189,6 +192,19 @@ fn password(row: &Row, resource: &Resource, mode: WriteMode) -> Result<Wanted, F
     let given = row.scim.as_ref().and_then(|path| resource.get(&path.path));
     match given {
         Some(value) if mode.password_sync => Ok(Wanted::Values(vec![row.encode(value)?])),
+        _ => Ok(Wanted::Untouched),
+    }
+}
+
+/// The number that the client wants for something new. Without one it is not known yet which number it will be.
+fn numbered(row: &Row, range: &NumberRange, given: &[Value], mode: WriteMode) -> Result<Wanted, Fault> {
+    match given.first() {
+        Some(value) if mode.creating => {
+            let chosen = range.chosen(value).ok_or_else(|| {
+                invalid(row, &format!("must be a number from {} to {}, or be left out", range.from, range.to))
+            })?;
+            Ok(Wanted::Values(vec![chosen.to_string().into_bytes()]))
+        }
         _ => Ok(Wanted::Untouched),
     }
 }

@@ -80,6 +80,11 @@ impl Session {
         self.with(|it| sql::count(it, space))
     }
 
+    /// How many documents of a space have which value at this place of their bodies. Reads all of them.
+    pub fn count_by_byte(&self, space: &str, place: usize) -> Result<Vec<(u8, usize)>, StoreFault> {
+        self.with(|it| sql::count_by_byte(it, space, place))
+    }
+
     /// Forgets the documents of a space whose stamp is below `stamp`. Answers how many there were.
     pub fn delete_older(&self, space: &str, stamp: i64) -> Result<usize, StoreFault> {
         self.with(|it| sql::delete_older(it, space, stamp))

@@ -122,6 +122,17 @@ impl Store {
         self.backend.changed_elsewhere().await.map(Generation)
     }
 
+    /// How many bytes it takes on the disk, as far as that can be seen.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let beside = |ending: &str| {
+            let mut name = self.path().as_os_str().to_owned();
+            name.push(ending);
+            std::fs::metadata(name).map_or(0, |file| file.len())
+        };
+        ["", "-wal", "-shm"].map(beside).iter().sum()
+    }
+
     /// Where the store is, for people.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -27,6 +27,7 @@ pub struct Config {
     further: String,
     mapping: Mapping,
     secrets: Vec<String>,
+    files: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +66,7 @@ impl Config {
             further: String::new(),
             mapping: Mapping::File(shipped(server.facts().mapping)),
             secrets: vec![password.to_owned()],
+            files: Vec::new(),
         }
     }
 
@@ -81,6 +83,7 @@ impl Config {
             further: String::new(),
             mapping: Mapping::Text(String::new()),
             secrets: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -89,6 +92,31 @@ impl Config {
     pub fn urls(mut self, urls: &[&str]) -> Self {
         self.urls = urls.iter().map(|url| (*url).to_owned()).collect();
         self
+    }
+
+    /// Servers that are looked up: `lines` in place of the URLs.
+    #[must_use]
+    pub fn srv(mut self, lines: &str) -> Self {
+        self.urls.clear();
+        self.directory(lines)
+    }
+
+    /// Another way to bind: `lines` in place of the account and its password.
+    #[must_use]
+    pub fn bind(mut self, lines: &str) -> Self {
+        self.drop_from_directory("bind_");
+        self.directory(lines)
+    }
+
+    /// Other authorities than the server's own.
+    #[must_use]
+    pub fn ca_file(mut self, path: &Path) -> Self {
+        self.drop_from_directory("ca_file");
+        self.directory(&format!("ca_file = {}", quoted(&path.to_string_lossy())))
+    }
+
+    fn drop_from_directory(&mut self, key: &str) {
+        self.directory = self.directory.split_inclusive('\n').filter(|line| !line.starts_with(key)).collect();
     }
 
     /// A mapping table of one's own.
@@ -140,6 +168,13 @@ impl Config {
         self
     }
 
+    /// A file beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
     /// More sections at the end of the file.
     #[must_use]
     pub fn further(mut self, sections: &str) -> Self {
@@ -162,6 +197,9 @@ impl Config {
                 PathBuf::from("mapping.toml")
             }
         };
+        for (name, content) in &self.files {
+            fs::write(folder.join(name), content).expect("a file beside the configuration");
+        }
         let file = folder.join("scim2ldap.toml");
         fs::write(&file, self.whole.clone().unwrap_or_else(|| self.text(&mapping))).expect("the configuration");
         file
@@ -170,9 +208,10 @@ impl Config {
     fn text(&self, mapping: &Path) -> String {
         let Self { server, directory, tenant, store, log, further, .. } = self;
         let urls: Vec<String> = self.urls.iter().map(|url| quoted(url)).collect();
-        let (urls, mapping) = (urls.join(", "), quoted(&mapping.to_string_lossy()));
+        let urls = if urls.is_empty() { String::new() } else { format!("urls = [{}]\n", urls.join(", ")) };
+        let mapping = quoted(&mapping.to_string_lossy());
         let mut text = format!(
-            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[server]\n{server}\n[directory.corp]\nurls = [{urls}]\n{directory}\n[tenant.okta]\n\
+            "[log]\nformat = \"json\"\nlevel = {log:?}\n\n[server]\n{server}\n[directory.corp]\n{urls}{directory}\n[tenant.okta]\n\
              path = \"/scim/v2\"\ndirectory = \"corp\"\nmapping = {mapping}\n{tenant}\n"
         );
         for credential in [BASIC, BEARER, HEADER] {

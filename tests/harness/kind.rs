@@ -207,7 +207,7 @@ const DS_389: Facts = Facts {
     empty_group: &[],
     unique_renames: false,
     asserts: false,
-    clocks: &["modifyTimestamp", "modifiersName"],
+    clocks: &["modifyTimestamp", "modifiersName", "passwordGraceUserTime"],
     derived: &["dsEntryDN", "entrydn"],
     supplied: &["createTimestamp", "creatorsName", "entryid", "entryUUID", "numSubordinates", "parentid"],
     ..SLAPD

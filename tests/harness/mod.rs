@@ -9,6 +9,7 @@
 //! | [`Raw`] | a plain LDAP client that reads back what the bridge really wrote |
 //! | [`Config`], [`Daemon`] | the program under test, its configuration and its log |
 //! | [`Scim`] | a SCIM client that checks the manners of every answer |
+//! | [`Dns`] | a name server that knows what it is told |
 //! | [`Proxy`] | the network between bridge and directory, with faults on command |
 //!
 //! Everything here panics with a message for the developer when the ground itself is missing (no `slapd` installed,
@@ -23,6 +24,7 @@
 
 mod config;
 mod daemon;
+mod dns;
 mod ds389;
 mod keeper;
 mod kind;
@@ -38,6 +40,7 @@ mod tls;
 
 pub use config::{BASIC, BEARER, Config, HEADER, quoted, shipped};
 pub use daemon::{Daemon, field};
+pub use dns::{Dns, Service};
 pub use keeper::{Keeper, process_exists};
 pub use kind::{Facts, Kind};
 pub use lease::Lease;

@@ -1,6 +1,6 @@
 //! A stretch of network that fails on command.
 
-use super::ports;
+use super::{Server, ports};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,8 +30,8 @@ struct State {
     cuts: u64,
     /// The next answer cuts its connection instead of arriving.
     ambush: bool,
-    /// The next modify request starts a stall instead of arriving.
-    hold: bool,
+    /// The next request of this kind starts a stall instead of arriving.
+    hold: Option<u8>,
 }
 
 /// A TCP proxy on 127.0.0.1, in a thread of its own so that a busy test does not slow it.
@@ -39,9 +39,14 @@ struct State {
 pub struct Proxy {
     runtime: Option<Runtime>,
     port: u16,
+    tls: bool,
     state: watch::Sender<State>,
     open: Open,
 }
+
+/// The tags of requests (RFC 4511 section 4.2).
+const MODIFY: u8 = 0x66;
+const ADD: u8 = 0x68;
 
 /// For each open connection how many cuts there had been when it was accepted.
 type Open = Arc<Mutex<Vec<u64>>>;
@@ -51,12 +56,20 @@ impl Proxy {
     pub fn before(target: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: false });
+        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: None });
         let port = ports::free();
         let open = Open::default();
         runtime.spawn(listen(port, target, state.clone(), Arc::clone(&open)));
-        let proxy = Self { runtime: Some(runtime), port, state, open };
+        let proxy = Self { runtime: Some(runtime), port, tls: false, state, open };
         proxy.await_listener(true);
+        proxy
+    }
+
+    /// A proxy before a server; before its port with TLS, where the server demands that.
+    pub fn to(server: &Server) -> Self {
+        let tls = server.facts().needs_tls;
+        let mut proxy = Self::before(if tls { server.tls_port() } else { server.port() });
+        proxy.tls = tls;
         proxy
     }
 
@@ -65,9 +78,9 @@ impl Proxy {
         self.port
     }
 
-    /// `ldap://127.0.0.1:PORT` of the proxy.
+    /// `ldap://127.0.0.1:PORT` of the proxy, or `ldaps://localhost:PORT` before a server that demands TLS.
     pub fn url(&self) -> String {
-        format!("ldap://127.0.0.1:{}", self.port)
+        if self.tls { format!("ldaps://localhost:{}", self.port) } else { format!("ldap://127.0.0.1:{}", self.port) }
     }
 
     /// How many connections are open through the proxy.
@@ -107,7 +120,12 @@ impl Proxy {
     /// The next modify request is held back, and everything behind it, until [`Self::resume`]. For connections without
     /// TLS.
     pub fn hold_next_modify(&self) {
-        self.state.send_modify(|state| state.hold = true);
+        self.state.send_modify(|state| state.hold = Some(MODIFY));
+    }
+
+    /// The same for the next add request.
+    pub fn hold_next_add(&self) {
+        self.state.send_modify(|state| state.hold = Some(ADD));
     }
 
     /// Waits until a request is held back.
@@ -211,10 +229,11 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
             Ok(0) | Err(_) => return,
             Ok(length) => length,
         };
-        if !answers && is_modify(&buffer[..length]) {
+        if !answers && let Some(kind) = request(&buffer[..length]) {
             state.send_if_modified(|state| {
-                let hold = std::mem::take(&mut state.hold);
+                let hold = state.hold == Some(kind);
                 if hold {
+                    state.hold = None;
                     state.weather = Weather::Stalled;
                 }
                 hold
@@ -238,13 +257,13 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
     }
 }
 
-/// Whether an LDAP message, which is a sequence of its number and the operation, is a request to modify.
-fn is_modify(message: &[u8]) -> bool {
+/// The tag of the operation in an LDAP message, which is a sequence of its number and the operation.
+fn request(message: &[u8]) -> Option<u8> {
     let header = |bytes: &[u8]| match bytes.get(1) {
         Some(long) if *long > 0x80 => 2 + usize::from(*long & 0x7f),
         _ => 2,
     };
     let body = message.get(header(message)..).unwrap_or_default();
     let number = usize::from(body.get(1).copied().unwrap_or_default());
-    body.get(2 + number) == Some(&0x66)
+    body.get(2 + number).copied()
 }

@@ -22,9 +22,10 @@ const CONFIGURATION: &str = include_str!("samba/smb.conf");
 pub(super) fn launch(directory: &Path, port: u16, tls_port: u16) -> Launch {
     let arguments = ["-i", "-M", "single", "--debug-stdout", "-d", "1", "-s"].map(String::from);
     let configuration = directory.join("etc/smb.conf").to_string_lossy().into_owned();
+    let kdc = fs::read_to_string(directory.join(KDC_PORT)).unwrap_or_else(|_| "0".to_owned());
     let environment = [
         ("LD_PRELOAD", directory.join("bindport.so").to_string_lossy().into_owned()),
-        ("BINDPORT", format!("389={port} 636={tls_port} 3268=0 3269=0")),
+        ("BINDPORT", format!("389={port} 636={tls_port} 3268=0 3269=0 88={kdc} 464=0")),
         ("TDB_NO_FSYNC", "1".to_owned()),
     ];
     Launch {
@@ -40,12 +41,43 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     for folder in ["run", "cache", "etc"] {
         fs::create_dir_all(directory.join(folder)).expect("a folder");
     }
+    let strong = match options {
+        Options { plaintext: true, .. } => "no",
+        // Without this Samba, unlike Microsoft's, takes no Kerberos inside TLS.
+        Options { kerberos: true, .. } => "allow_sasl_over_tls",
+        _ => "yes",
+    };
+    let services = if options.kerberos { "ldap, kdc" } else { "ldap" };
     let text = CONFIGURATION
+        .replace("@SERVICES@", services)
         .replace("@DIR@", &directory.to_string_lossy())
-        .replace("@STRONG@", if options.plaintext { "no" } else { "yes" });
+        .replace("@STRONG@", strong);
     fs::write(directory.join("etc/smb.conf"), text).expect("smb.conf");
+    if options.kerberos {
+        set_up_kerberos(directory);
+    }
     // Samba refuses a key that others may read.
     run(Command::new("chmod").arg("600").arg(directory.join("tls/server.key")));
+}
+
+/// The file with the port of the key distribution centre.
+const KDC_PORT: &str = "kdc-port";
+
+/// A keytab of the bridge's account, and what clients must know of the realm.
+fn set_up_kerberos(directory: &Path) {
+    let port = super::ports::free();
+    fs::write(directory.join(KDC_PORT), port.to_string()).expect("the port");
+    let text = format!(
+        "[libdefaults]\ndefault_realm = EXAMPLE.TEST\ndns_lookup_kdc = false\ndns_lookup_realm = false\n\
+         dns_canonicalize_hostname = false\nrdns = false\nudp_preference_limit = 1\n\
+         [realms]\nEXAMPLE.TEST = {{\nkdc = 127.0.0.1:{port}\n}}\n[domain_realm]\n.example.test = EXAMPLE.TEST\n"
+    );
+    fs::write(directory.join("krb5.conf"), text).expect("krb5.conf");
+    // Debian's own Python has Samba's modules; another one may be first on the path.
+    let mut export = Command::new("/usr/bin/python3");
+    export.arg(find("samba-tool")).args(["domain", "exportkeytab"]).arg(directory.join("scim.keytab"));
+    export.args(["--principal=scim@EXAMPLE.TEST", "-s"]).arg(directory.join("etc/smb.conf"));
+    run(&mut export);
 }
 
 /// The folder with the domain to copy and the library, made if it is not there.
@@ -65,9 +97,18 @@ fn template() -> PathBuf {
         let unfinished = folder.join("samba.unfinished");
         let _ = fs::remove_dir_all(&unfinished);
         make(&unfinished);
+        remove_others(&folder);
         fs::rename(&unfinished, &template).expect("the finished domain");
     }
     template
+}
+
+/// Domains of an earlier version of Samba, or of this file.
+fn remove_others(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("samba-")) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
 }
 
 fn make(folder: &Path) {

@@ -25,7 +25,15 @@ pub(super) struct Launch {
     pub environment: Vec<(String, String)>,
 }
 
+/// The name in the certificate of the bridge.
+pub(super) const CLIENT: &str = "scim-bridge";
+
 impl Server {
+    /// Certificate and key of the bridge, see [`Options::certificates`].
+    pub fn client_files(&self) -> [PathBuf; 2] {
+        ["client.pem", "client.key"].map(|name| self.directory.path().join("tls").join(name))
+    }
+
     /// An instance of one's own, to stop, pause and break.
     pub fn own(kind: Kind) -> Self {
         Self::with(kind, Options::default())
@@ -36,11 +44,13 @@ impl Server {
         Self::prepared(kind, options, |_| ())
     }
 
-    /// The same with what `prepare` does to its folder before it starts.
-    pub fn prepared(kind: Kind, options: Options, prepare: impl FnOnce(&Path)) -> Self {
+    /// The same after `prepare` has seen to the files of the server, which does not run yet.
+    pub(super) fn prepared(kind: Kind, options: Options, prepare: impl FnOnce(&Path)) -> Self {
         let prefix = format!("scim2ldap-{}-", kind.facts().text);
         let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a scratch directory");
-        let authority = tls::Authority::new().issue(&directory.path().join("tls")).ca;
+        let issuer = tls::Authority::new();
+        let authority = issuer.issue(&directory.path().join("tls")).ca;
+        issuer.issue_client(CLIENT, &directory.path().join("tls"));
         match kind {
             Kind::OpenLdap => slapd::set_up(directory.path(), options),
             Kind::ActiveDirectory => samba::set_up(directory.path(), options),

@@ -1,6 +1,6 @@
 //! OpenLDAP's slapd, set up from nothing in a quarter of a second.
 
-use super::server::{Launch, Server, find, run};
+use super::server::{CLIENT, Launch, Server, find, run};
 use super::{Kind, Raw};
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -16,19 +16,25 @@ pub const SUFFIX: &str = "dc=example,dc=test";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with one another")]
 pub struct Options {
-    /// The userName must be unique, by a rule of the server's own. Active Directory always has it so.
+    /// The userName must be unique, by a rule of the server's own, and in `OpenLDAP` gidNumber too. Active Directory always
+    /// has it so.
     pub unique: bool,
     /// Every write waits for the disk, as in production. Tests don't survive a power cut and need not wait.
     /// For `OpenLDAP`.
     pub fsync: bool,
+    /// Clients may show a certificate; that of `scim-bridge`, and this process over ldapi, are the bridge's account.
+    /// For `OpenLDAP`.
+    pub certificates: bool,
+    /// The server is the key distribution centre of its realm, too. For Active Directory.
+    pub kerberos: bool,
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     /// For `OpenLDAP`.
     pub refint_nothing: bool,
     /// A bind without TLS is accepted where the server would refuse it, for tests that have to look into the traffic.
     pub plaintext: bool,
-    /// Names in an entry can't be followed (the overlay `deref` is missing).
+    /// Names in an entry can't be followed (the overlay `deref` is missing). For `OpenLDAP`.
     pub no_deref: bool,
-    /// Indexes for equality alone, none for parts of a text.
+    /// Indexes for equality alone, none for parts of a text. For `OpenLDAP`.
     pub equality_only: bool,
 }
 
@@ -103,7 +109,13 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     }
     let ((service, service_password), (admin, password)) =
         (Kind::OpenLdap.facts().service, Kind::OpenLdap.facts().admin);
-    let unique = format!("overlay unique\nunique_uri ldap:///{SUFFIX}?uid?sub\n");
+    let unique =
+        format!("overlay unique\nunique_uri ldap:///{SUFFIX}?uid?sub\nunique_uri ldap:///{SUFFIX}?gidNumber?sub\n");
+    let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let authorize = format!(
+        "authz-regexp ^cn={CLIENT}$ {service}\n\
+         authz-regexp ^gidNumber={group}[+]uidNumber={user},cn=peercred,cn=external,cn=auth$ {service}\n"
+    );
     let nothing = format!("refint_nothing {admin}\n");
     let fill = |template: &str| {
         template
@@ -116,6 +128,8 @@ pub(super) fn set_up(directory: &Path, options: Options) {
             .replace("@PARTS@", if options.equality_only { "" } else { ",sub" })
             .replace("@SYNC@", if options.fsync { "" } else { "dbnosync" })
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
+            .replace("@VERIFY@", if options.certificates { "try" } else { "never" })
+            .replace("@AUTHORIZE@", if options.certificates { &authorize } else { "" })
             .replace("@NOTHING@", if options.refint_nothing { &nothing } else { "" })
     };
     let (configuration, base) = (directory.join("slapd.conf"), directory.join("base.ldif"));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The names every certificate carries.
-const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+const NAMES: [&str; 5] = ["localhost", "127.0.0.1", "::1", "dc1.example.test", "dc2.example.test"];
 
 /// A new certificate authority (EC P-256).
 pub struct Authority {
@@ -25,7 +25,7 @@ pub struct Authority {
 pub struct Files {
     /// The authority's certificate, PEM.
     pub ca: PathBuf,
-    /// The server's certificate, PEM.
+    /// The certificate, PEM.
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
@@ -48,14 +48,26 @@ impl Authority {
         &self.certificate
     }
 
+    /// Issues a certificate for the client called `name`, and writes it like [`Authority::issue`] does.
+    pub fn issue_client(&self, name: &str, directory: &Path) -> Files {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.write(params, directory, "client")
+    }
+
     /// Issues a certificate for localhost and writes it with its key and the authority's certificate to `directory`.
     pub fn issue(&self, directory: &Path) -> Files {
         let names: Vec<String> = NAMES.map(String::from).into();
         let mut params = CertificateParams::new(names).expect("valid names");
         params.distinguished_name.push(DnType::CommonName, "localhost");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.write(params, directory, "server")
+    }
+
+    fn write(&self, mut params: CertificateParams, directory: &Path, role: &str) -> Files {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
 
@@ -67,8 +79,8 @@ impl Authority {
         };
         Files {
             ca: file("ca.pem", self.pem()),
-            certificate: file("server.pem", &certificate),
-            key: file("server.key", &key.serialize_pem()),
+            certificate: file(&format!("{role}.pem"), &certificate),
+            key: file(&format!("{role}.key"), &key.serialize_pem()),
         }
     }
 }

@@ -116,7 +116,17 @@ fn created(mapping: &ResourceMapping, case: &Case, request: &str) -> String {
         mapping.plan_create(&resource, &mentions, mode(case, true))
     });
     match plan {
-        Ok(plan) => plan.to_ldif().into_text(),
+        Ok(plan) => {
+            let mut text = plan.to_ldif().into_text();
+            for number in plan.numbers.iter().filter(|number| number.chosen.is_none()) {
+                let _ = writeln!(
+                    text,
+                    "{}: (a number from {} to {})",
+                    number.attribute, number.range.from, number.range.to
+                );
+            }
+            text
+        }
         Err(fault) => format!("{}: {fault}\n", fault.kind.scim_type()),
     }
 }

@@ -38,7 +38,7 @@ fn cursor<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 }
 
 /// How many searches the directory was asked for so far.
-fn searches(world: &World) -> usize {
+pub fn searches(world: &World) -> usize {
     // Those of requests: what goes on in the background has no span.
     let is_search =
         |line: &&Value| field(line, "op").and_then(Value::as_str) == Some("search") && line["span"].is_object();

@@ -133,6 +133,9 @@ fn configuration(piece: Table) -> Result<(), String> {
             if section == "tenant" && name != example {
                 like["path"] = format!("/{name}").into();
             }
+            if piece[section][&name].get("srv").is_some() {
+                like.as_table_mut().unwrap().remove("urls");
+            }
             whole[section].as_table_mut().unwrap().entry(name).or_insert(like);
         }
     }
@@ -156,6 +159,11 @@ fn lay_over(below: &mut Table, above: Table) {
     }
 }
 
+fn authority() -> &'static str {
+    static PEM: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    PEM.get_or_init(|| rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap().cert.pem())
+}
+
 /// Puts a file wherever a value names one, and names that file instead.
 fn give_files(value: &mut Value, folder: &Path) {
     match value {
@@ -164,7 +172,8 @@ fn give_files(value: &mut Value, folder: &Path) {
                 match value {
                     Value::String(path) if key.ends_with("_file") || key == "certificate" || key == "private_key" => {
                         let file = folder.join(key);
-                        fs::write(&file, "0123456789abcdef0123456789abcdef").unwrap();
+                        let text = if key == "ca_file" { authority() } else { "0123456789abcdef0123456789abcdef" };
+                        fs::write(&file, text).unwrap();
                         *path = file.to_string_lossy().into_owned();
                     }
                     Value::String(path) if key == "mapping" => {

@@ -1,6 +1,6 @@
 //! The directory breaks in every way there is: what the identity provider hears, and what is true afterwards.
 
-use crate::harness::{BASIC, Config, Daemon, Kind, Lease, Options, Proxy, Scim, Slapd};
+use crate::harness::{BASIC, Config, Daemon, Kind, Lease, Proxy, Scim, Slapd};
 use crate::world::{BINARY, World, okta_user, patch};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -22,15 +22,10 @@ on_every_directory! {
 const PATIENCE: &str =
     "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1\nwhen_unreachable = \"refuse\"";
 
-/// A server that takes binds without TLS, so that the network can see what passes.
-async fn server(kind: Kind) -> Lease {
-    Lease::with(kind, Options { plaintext: true, ..Options::default() }).await
-}
-
 /// A bridge that reaches the directory through a stretch of network that can fail.
 async fn behind(kind: Kind, name: &str) -> (Proxy, World) {
-    let lease = server(kind).await;
-    let proxy = Proxy::before(lease.port());
+    let lease = Lease::of(kind).await;
+    let proxy = Proxy::to(&lease);
     let world = World::leased(lease, name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
     (proxy, world)
 }
@@ -129,8 +124,8 @@ async fn somebody_elses_entry_of_that_name_is_not_adopted_when_an_answer_is_lost
 }
 
 async fn the_second_server_answers_when_the_first_is_away(kind: Kind) {
-    let lease = server(kind).await;
-    let (first, second) = (Proxy::before(lease.port()), Proxy::before(lease.port()));
+    let lease = Lease::of(kind).await;
+    let (first, second) = (Proxy::to(&lease), Proxy::to(&lease));
     let change = |config: Config| config.urls(&[&first.url(), &second.url()]).directory(PATIENCE);
     let world = World::leased(lease, "fail-over", change).await;
     let id = join(&world.scim, "ada").await;

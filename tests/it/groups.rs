@@ -16,16 +16,16 @@ on_every_directory! {
     a_users_groups_are_shown_and_follow_memberships,
 }
 
-const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
 impl World {
-    async fn person(&self, name: &str) -> String {
+    pub async fn person(&self, name: &str) -> String {
         let created = self.scim.post("/Users", &okta_user(name, "Given", name)).await;
         created.expect(201);
         created.id()
     }
 
-    async fn people_named(&self, names: &[&str]) -> Vec<String> {
+    pub async fn people_named(&self, names: &[&str]) -> Vec<String> {
         let mut ids = Vec::new();
         for name in names {
             ids.push(self.person(name).await);
@@ -33,7 +33,7 @@ impl World {
         ids
     }
 
-    async fn group(&self, name: &str, members: &[&String]) -> String {
+    pub async fn group(&self, name: &str, members: &[&String]) -> String {
         let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
         let body = json!({"schemas": [GROUP], "displayName": name, "members": members});
         let created = self.scim.post("/Groups", &body).await;
@@ -41,23 +41,23 @@ impl World {
         created.id()
     }
 
-    async fn patch_group(&self, id: &str, operations: Value) {
+    pub async fn patch_group(&self, id: &str, operations: Value) {
         self.scim.patch(&format!("/Groups/{id}"), &patch(&operations)).await.expect(204);
     }
 
     /// The display names of the members that SCIM shows.
-    async fn shown(&self, id: &str) -> BTreeSet<String> {
+    pub async fn shown(&self, id: &str) -> BTreeSet<String> {
         let group = self.scim.get(&format!("/Groups/{id}")).await;
         let members = group.expect(200)["members"].as_array().expect("members are always there");
         members.iter().map(|member| member["display"].as_str().unwrap().to_owned()).collect()
     }
 }
 
-fn set(names: &[&str]) -> BTreeSet<String> {
+pub fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn values(ids: &[&String]) -> Value {
+pub fn values(ids: &[&String]) -> Value {
     ids.iter().map(|id| json!({"value": id})).collect()
 }
 
@@ -277,4 +277,48 @@ async fn posix_groups_hold_names_and_unique_names_hold_dns() {
         world.scim.delete(&format!("/Users/{}", ids[0])).await.expect(204);
         assert_eq!(world.shown(&group).await, set(&[]));
     }
+}
+
+#[tokio::test]
+async fn attributes_and_members_change_in_one_step_or_not_at_all() {
+    let text = std::fs::read_to_string(crate::harness::shipped("mapping/openldap.toml")).unwrap();
+    let marker = "{ scim = \"displayName\",";
+    let (users, groups) = text.split_once("\n[group]").unwrap();
+    let row = "{ scim = \"urn:example:it:2.0:Group:owner\", ldap = \"owner\" },\n  ";
+    assert!(groups.contains(marker));
+    let table = format!("{users}\n[group]{}", groups.replacen(marker, &format!("{row}{marker}"), 1));
+    let world = World::with("group-whole", |config| config.log("debug").mapping_text(&table)).await;
+    let ids = world.people_named(&["a", "b"]).await;
+    let group = world.group("G", &[&ids[0]]).await;
+    let modifies = || {
+        let lines = world.daemon.log();
+        lines.iter().filter(|line| crate::harness::field(line, "op").is_some_and(|op| op == "modify")).count()
+    };
+    let both = |owner: &str| {
+        json!([
+            {"op": "replace", "path": "urn:example:it:2.0:Group:owner", "value": owner},
+            {"op": "add", "path": "members", "value": values(&[&ids[1]])},
+            {"op": "remove", "path": format!("members[value eq \"{}\"]", ids[0])},
+        ])
+    };
+    let path = format!("/Groups/{group}");
+    world.scim.patch(&path, &patch(&both("no DN at all"))).await.expect_error(400, "invalidValue");
+    assert_eq!(world.members("G").await, set(&["a"]), "what is refused is refused as a whole");
+    let before = modifies();
+    world.patch_group(&group, both("cn=it,dc=example,dc=test")).await;
+    assert_eq!(modifies(), before + 1);
+    let entry = world.raw.find_one(&world.base, "(cn=G)").await.1;
+    assert_eq!((entry["owner"].len(), world.members("G").await), (1, set(&["b"])));
+    // Half of it is done already: the rest is, and what is done is no fault.
+    world.patch_group(&group, both("cn=other,dc=example,dc=test")).await;
+    let entry = world.raw.find_one(&world.base, "(cn=G)").await.1;
+    assert_eq!((entry["owner"][0].as_str(), world.members("G").await), ("cn=other,dc=example,dc=test", set(&["b"])));
+    // A name that is refused after all takes nothing with it either.
+    let renamed = json!([
+        {"op": "replace", "path": "displayName", "value": "H"},
+        {"op": "replace", "path": "urn:example:it:2.0:Group:owner", "value": "still no DN"},
+        {"op": "add", "path": "members", "value": values(&[&ids[0]])},
+    ]);
+    world.scim.patch(&path, &patch(&renamed)).await.expect_error(400, "invalidValue");
+    assert_eq!(world.members("G").await, set(&["b"]), "the old name is back");
 }

@@ -2,7 +2,7 @@
 //! on the way gives a meaning to.
 
 use crate::harness::Kind;
-use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
+use crate::world::{ENTERPRISE, USER, World, okta_user, patch, without_passwords};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -27,7 +27,8 @@ const NAMES: [&str; 9] = [
 ];
 
 async fn names_with_every_special_character_live_a_whole_life(kind: Kind) {
-    let world = World::on(kind, "escaping").await;
+    // Samba derives keys from userName and password, and can't from a userName like these.
+    let world = World::on_with(kind, "escaping", |config| without_passwords(kind, config)).await;
     let fit = |name: &&str| kind.facts().controls_in_names || !name.contains(char::is_control);
     for name in NAMES.into_iter().filter(fit) {
         let mut user = okta_user(name, name, name);

@@ -345,7 +345,7 @@ async fn health_and_readiness_need_no_credential_and_tell_no_secret() {
     assert_eq!(status, 200, "a tenant that is switched off is not asked for: {report}");
     let since = report["tenants"][0]["since"].as_str().unwrap();
     assert!(since.ends_with('Z'), "{since}");
-    let expected = json!({"tenant": "okta", "directory": "corp", "ready": true, "since": since});
+    let expected = json!({"tenant": "okta", "directory": "corp", "ready": true, "reachable": true, "since": since});
     assert_eq!(report, json!({"ready": true, "tenants": [expected]}));
     for path in ["/healthz", "/readyz"] {
         let (status, answer) = ask(Method::POST, path).await;

@@ -1,6 +1,7 @@
 //! Thousands of membership changes from several clients at once, against a model of what should come out.
 
-use crate::harness::{BASIC, Kind, Scim};
+use crate::group_names::{PLAIN, table};
+use crate::harness::{BASIC, Config, Kind, Scim};
 use crate::world::{World, patch};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,10 +68,28 @@ impl Client {
     }
 }
 
-async fn play(kind: Kind, seed: u64) {
+/// What the users' own attribute says of their groups.
+async fn names_held(world: &World) -> BTreeMap<String, String> {
+    let users = world.raw.find(&world.people(), "(carLicense=*)").await;
+    users.into_iter().map(|(_, user)| (user["uid"][0].clone(), user["carLicense"].join(" | "))).collect()
+}
+
+fn names_expected(played: &[(Model, usize)]) -> BTreeMap<String, String> {
+    let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (group, members) in played.iter().flat_map(|(model, _)| model) {
+        for member in members {
+            groups.entry(member.clone()).or_default().insert(format!("g{group}"));
+        }
+    }
+    groups.into_iter().map(|(user, groups)| (user, groups.into_iter().collect::<Vec<_>>().join("; "))).collect()
+}
+
+/// `names`: the table keeps the names of a user's groups.
+async fn play(kind: Kind, seed: u64, names: bool) {
     println!("MODEL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let world = World::on(kind, &format!("model-{seed}")).await;
+    let change = |config: Config| if names { config.mapping_text(&table(PLAIN)) } else { config };
+    let world = World::on_with(kind, &format!("model-{seed}"), change).await;
     let mut groups = Vec::new();
     for number in 0..GROUPS {
         groups.push(world.scim.post("/Groups", &json!({"displayName": format!("g{number}")})).await.id());
@@ -108,10 +127,13 @@ async fn play(kind: Kind, seed: u64) {
             .collect();
         assert_eq!(shown, expected, "over SCIM, seed {seed}");
     }
+    if names {
+        assert_eq!(names_held(&world).await, names_expected(&played), "in the users' own attribute, seed {seed}");
+    }
 }
 
 async fn whatever_several_clients_do_at_once_the_members_are_those_of_the_model(kind: Kind) {
-    for _ in 0..3 {
-        play(kind, seed()).await;
+    for names in [false, false, kind == Kind::OpenLdap] {
+        play(kind, seed(), names).await;
     }
 }

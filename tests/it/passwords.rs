@@ -15,6 +15,7 @@ on_every_directory!(
     a_password_is_set_by_post_put_and_patch_and_never_shown,
     without_password_sync_no_password_is_set,
     a_user_without_a_password_gets_it_by_the_first_request_that_has_one,
+    a_password_brings_nobody_back,
 );
 
 async fn syncing(kind: Kind, name: &str) -> World {
@@ -86,6 +87,29 @@ async fn a_user_without_a_password_gets_it_by_the_first_request_that_has_one(kin
     user["password"] = json!(FIRST);
     world.scim.put(&format!("/Users/{}", created.id()), &user).await.expect(200);
     world.try_login("countess@example.test", FIRST).await.unwrap();
+}
+
+async fn a_password_brings_nobody_back(kind: Kind) {
+    let world = syncing(kind, "leaverpassword").await;
+    let mut user = okta_user(NAME, "Ada", "Lovelace");
+    user["password"] = json!(FIRST);
+    user["active"] = json!(false);
+    let created = world.scim.post("/Users", &user).await;
+    assert_eq!(created.expect(201)["active"], false);
+    assert!(world.locked(NAME).await, "made with a password");
+    let path = format!("/Users/{}", created.id());
+    user["password"] = json!(SECOND);
+    assert_eq!(world.scim.put(&path, &user).await.expect(200)["active"], false);
+    assert!(world.locked(NAME).await, "after a PUT");
+    let operations = json!([{"op": "replace", "value": {"password": THIRD}}]);
+    assert_eq!(world.scim.patch(&path, &patch(&operations)).await.expect(200)["active"], false);
+    assert!(world.locked(NAME).await, "after a PATCH");
+    let operations = json!([{"op": "replace", "value": {"active": true, "password": FIRST}}]);
+    assert_eq!(world.scim.patch(&path, &patch(&operations)).await.expect(200)["active"], true);
+    world.try_login(NAME, FIRST).await.unwrap();
+    let operations = json!([{"op": "replace", "value": {"active": false, "password": SECOND}}]);
+    assert_eq!(world.scim.patch(&path, &patch(&operations)).await.expect(200)["active"], false);
+    assert!(world.locked(NAME).await, "both at once");
 }
 
 #[tokio::test]

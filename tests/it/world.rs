@@ -1,6 +1,6 @@
 //! What most tests start from: a directory, a bridge before it, and a client of each.
 
-use crate::harness::{Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Raw, Refusal, Scim, Server};
+use crate::harness::{Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Raw, Refusal, Scim, Server, shipped};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -159,6 +159,15 @@ impl World {
         let derived = |change: &String| self.facts().derived.iter().any(|name| change.starts_with(&format!("{name}:")));
         changes(before, after).into_iter().filter(|change| !derived(change)).collect()
     }
+}
+
+/// The shipped mapping, but new accounts of Active Directory get no password, and are disabled.
+pub fn without_passwords(kind: Kind, config: Config) -> Config {
+    if kind != Kind::ActiveDirectory {
+        return config;
+    }
+    let table = std::fs::read_to_string(shipped(kind.facts().mapping)).unwrap();
+    config.mapping_text(&table.replace("initial_password = \"random\"", "initial_password = \"none\""))
 }
 
 /// A password as Active Directory takes it (MS-ADTS 3.1.1.3.1.5).

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::super::carrier::Carrier;
 use super::super::shadow;
@@ -13,13 +13,16 @@ use super::super::snapshot::Snapshots;
 use super::super::target::Target;
 use super::drain::Drain;
 use super::keep::Keep;
+use super::pulse;
 use crate::directory::Directory;
-use crate::store::StoreFault;
+use crate::store::{Generation, StoreFault};
 
 /// How often what others changed in the directory is brought into the shadow.
 const REFRESH: Duration = Duration::from_mins(1);
 /// After how many refreshes it is looked for entries that others deleted.
 const SWEEP: u32 = 60;
+/// How often it is looked whether a person changed the queue.
+const LOOK: Duration = Duration::from_secs(1);
 /// After how long reading the directory is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// After how many entries it is said how far the first reading is.
@@ -46,7 +49,7 @@ impl Backstage {
         let job = move |session| async move { shadow::is_filled(&session, &known) };
         let filled = self.keep.ledger.store.read(job).await?;
         self.keep.filled.store(filled, Ordering::Release);
-        Ok(())
+        shadow::forget_made(&self.keep.ledger.store, &self.keep.shape).await.map(drop)
     }
 
     /// Works until the last clone of the bridge is dropped.
@@ -56,7 +59,8 @@ impl Backstage {
         // Lists that are kept have had what is owed since it was accepted.
         let carrier = Carrier::new(Arc::clone(&keep.mapping), live.clone(), keep.policy.clone(), Snapshots::default());
         let drain = Drain::new(keep.clone(), carrier, directory.clone(), stop.clone());
-        tokio::join!(drain.run(), Keeper { keep, live, directory, stop }.run());
+        let pulse = pulse::beat(keep.clone(), directory.clone(), stop.clone());
+        tokio::join!(drain.run(), pulse, Keeper { keep, live, directory, stop, seen: None, dropped: true }.run());
     }
 }
 
@@ -66,6 +70,10 @@ struct Keeper {
     live: Target,
     directory: Directory,
     stop: watch::Receiver<()>,
+    /// As of when the store was looked at for what people did.
+    seen: Option<Generation>,
+    /// A person may have taken items out of the queue since the directory was last read.
+    dropped: bool,
 }
 
 impl Keeper {
@@ -81,23 +89,81 @@ impl Keeper {
             }
             failing = outcome.is_err();
             let pause = if failing { AGAIN } else { REFRESH };
-            if let Ok(Err(_closed)) = timeout(pause, self.stop.changed()).await {
+            if !self.pause(pause).await {
                 return;
             }
         }
     }
 
-    async fn round(&self, rounds: &mut u32) -> Result<(), shadow::FillFault> {
+    /// Waits until it is time for the next round. `false`: there is none.
+    async fn pause(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        loop {
+            if let Ok(Err(_closed)) = timeout(LOOK, self.stop.changed()).await {
+                return false;
+            }
+            if until <= Instant::now() || self.is_called().await {
+                return true;
+            }
+        }
+    }
+
+    /// Whether a person took items out of the queue, so that what they had changed is to be read again now.
+    async fn is_called(&mut self) -> bool {
+        let Keep { ledger, shape, .. } = &self.keep;
+        let Ok(now) = ledger.store.changed_elsewhere().await else { return false };
+        if self.seen.replace(now) != Some(now) {
+            self.dropped |= shadow::forget_made(&ledger.store, shape).await.is_ok_and(|count| count > 0);
+        }
+        self.dropped && !self.is_away()
+    }
+
+    fn is_away(&self) -> bool {
+        self.directory.health().reachable == Some(false)
+    }
+
+    /// What a person took out of the queue is not going to be: what it had changed is as the directory has it.
+    async fn read_dropped(&mut self) -> Result<(), shadow::FillFault> {
+        let Keep { ledger, shape, missed, .. } = &self.keep;
+        let count = shadow::read_again(&self.live, &ledger.store, shape).await?;
+        self.dropped = false;
+        if count == 0 {
+            return Ok(());
+        }
+        // Others may stand at the names that it had taken.
+        if ledger.owes() {
+            missed.store(true, Ordering::Release);
+        } else {
+            shadow::sweep(&self.live, &ledger.store, shape).await?;
+        }
+        tracing::info!(resources = count, "what was dropped from the queue is as the directory has it");
+        Ok(())
+    }
+
+    async fn round(&mut self, rounds: &mut u32) -> Result<(), shadow::FillFault> {
         let Keep { ledger, shape, filled, .. } = &self.keep;
         if !filled.load(Ordering::Acquire) {
             tracing::info!(tenant = &*ledger.tenant, "reading the directory for the first time");
-            shadow::fill(&self.live, &ledger.store, shape, &progress).await?;
+            let progress = Arc::clone(&self.keep.progress);
+            let note = move |read: usize| {
+                progress.read.store(read, Ordering::Relaxed);
+                if read.is_multiple_of(PROGRESS) {
+                    tracing::info!(read, "reading the directory");
+                }
+            };
+            shadow::fill(&self.live, &ledger.store, shape, &note).await?;
+            self.keep.progress.note_refreshed();
             tracing::info!(tenant = &*ledger.tenant, "the directory was read; an outage is invisible from now on");
             filled.store(true, Ordering::Release);
             return Ok(());
         }
-        // What is owed is not in the directory yet, and a directory that is away has nothing to tell.
-        if ledger.owes() || self.directory.health().reachable == Some(false) {
+        // A directory that is away has nothing to tell.
+        if self.is_away() {
+            return Ok(());
+        }
+        self.read_dropped().await?;
+        // What is owed is not in the directory yet.
+        if self.keep.ledger.owes() {
             return Ok(());
         }
         *rounds += 1;
@@ -113,15 +179,10 @@ impl Keeper {
     async fn read_again(&self, sweep: bool) -> Result<(), shadow::FillFault> {
         let Keep { ledger, shape, .. } = &self.keep;
         shadow::refresh(&self.live, &ledger.store, shape).await?;
+        self.keep.progress.note_refreshed();
         if sweep {
             shadow::sweep(&self.live, &ledger.store, shape).await?;
         }
         Ok(())
-    }
-}
-
-fn progress(read: usize) {
-    if read.is_multiple_of(PROGRESS) {
-        tracing::info!(read, "reading the directory");
     }
 }

@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tokio::sync::watch;
-use zeroize::Zeroizing;
 
 use crate::directory::{Directory, Dn};
 use crate::mapping::{Mapping, ResourceMapping};
@@ -14,14 +13,14 @@ use crate::scim::{AttributePath, Projection, Query, Resource, ResourceKind};
 use crate::store::seal::SealKey;
 use crate::store::{Durability, Item, NewItem, Session, StoreFault};
 
-use super::super::carrier::{Carrier, Earlier, Progress};
+use super::super::carrier::{Carrier, Earlier, Headway};
 use super::super::list::Page;
 use super::super::shadow::{Shadow, Shape};
 use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
-use super::stored::{Owed, Unreadable};
-use super::{Backstage, Echoes, Ledger};
+use super::stored::{Owed, Unreadable, about, open};
+use super::{Backstage, Echoes, Ledger, Progress};
 
 /// What a tenant needs to go on while its directory is away. Cheap to clone.
 #[derive(Clone)]
@@ -35,9 +34,11 @@ pub(in crate::bridge) struct Keep {
     pub key: Option<SealKey>,
     /// The shadow has been filled, so that what it does not hold does not exist.
     pub filled: Arc<AtomicBool>,
-    /// What works in the background goes on as long as somebody holds this.
     /// The shadow could not follow the directory.
     pub missed: Arc<AtomicBool>,
+    /// How far the shadow follows the directory.
+    pub progress: Arc<Progress>,
+    /// What works in the background goes on as long as somebody holds this.
     _lifeline: Option<Arc<watch::Sender<()>>>,
 }
 
@@ -62,6 +63,7 @@ impl Keep {
             key,
             filled: Arc::default(),
             missed: Arc::default(),
+            progress: Arc::default(),
             _lifeline: None,
         };
         let keep = Self { _lifeline: Some(Arc::new(lifeline)), ..behind.clone() };
@@ -92,13 +94,13 @@ impl Keep {
         self.is_filled() && (self.ledger.owes() || stuck())
     }
 
-    fn is_filled(&self) -> bool {
+    pub fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Acquire)
     }
 
     /// Carries `intent` out on the shadow and puts it into the queue, both on disk before this returns.
     /// `begun`: the directory may have done a part of it.
-    pub async fn accept(&self, intent: Intent, begun: Option<&Arc<Progress>>) -> Result<Answered, Fault> {
+    pub async fn accept(&self, intent: Intent, begun: Option<&Arc<Headway>>) -> Result<Answered, Fault> {
         if !self.is_filled() && matches!(intent.action, Action::Create(_)) {
             return Err(self.unknown());
         }
@@ -114,7 +116,7 @@ impl Keep {
         &self,
         session: &Session,
         intent: Intent,
-        begun: Option<Arc<Progress>>,
+        begun: Option<Arc<Headway>>,
     ) -> Result<(Receipt, i64), Fault> {
         let (carrier, shadow) = self.carrier(session)?;
         // The shadow knows already what the directory is known to have done.
@@ -186,23 +188,12 @@ impl Keep {
                 self.refused("a password would have to wait on the disk, and [store] has no key_file to seal it with")
             );
         };
-        key.seal(&json, &self.about(&owed.id)).map_err(|fault| self.refused(&fault.to_string()))
+        key.seal(&json, &about(&self.ledger.tenant, &owed.id)).map_err(|fault| self.refused(&fault.to_string()))
     }
 
     /// What an item of this tenant asks for.
     pub fn read_payload(&self, item: &Item) -> Result<Owed, Unreadable> {
-        let payload = item.asked.payload.as_slice();
-        let opened = match (payload.first(), &self.key) {
-            (Some(b'{'), _) => Zeroizing::new(payload.to_vec()),
-            (_, Some(key)) => key.open(payload, &self.about(&item.asked.resource)).map_err(Unreadable::Sealed)?,
-            (_, None) => return Err(Unreadable::NoKey),
-        };
-        let json = serde_json::from_slice(&opened).map_err(|fault| Unreadable::Damaged(fault.to_string()))?;
-        Owed::from_json(json, |kind| self.mapping_of(kind))
-    }
-
-    fn about(&self, id: &str) -> Vec<u8> {
-        [self.ledger.tenant.as_bytes(), b"/", id.as_bytes()].concat()
+        Owed::from_json(open(item, self.key.as_ref())?, |kind| self.mapping_of(kind))
     }
 
     fn refused(&self, why: &str) -> Fault {
@@ -261,7 +252,7 @@ impl Keep {
 }
 
 /// What an intent finds that goes on where another attempt stopped.
-fn gone_before(progress: &Progress) -> Earlier {
+fn gone_before(progress: &Headway) -> Earlier {
     let (started, home) = (progress.made.get().is_some(), progress.home.get().cloned());
     Earlier { started, home, ..Earlier::default() }
 }

@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 use crate::store::{ItemQuery, Store, StoreFault};
 
 use super::super::order::{Locks, Turn};
-use super::Aliases;
+use super::keep::now;
+use super::{Aliases, Pulse};
 
 /// What one tenant owes, and to whom it gave which id.
 pub struct Ledger {
@@ -25,6 +26,8 @@ pub struct Ledger {
     settled: AtomicI64,
     /// Resources that items which wait for a person change (true) or refer to (false).
     stuck: RwLock<Arc<HashMap<Arc<str>, bool>>>,
+    /// When something was last carried out or accepted, in milliseconds since 1970; 0: never.
+    synced: AtomicI64,
     wake: Notify,
     at_work: Mutex<()>,
 }
@@ -37,17 +40,19 @@ impl Ledger {
     pub async fn open(store: Store, tenant: Arc<str>) -> Result<Arc<Self>, StoreFault> {
         let aliases = Arc::new(Aliases::default());
         let (space, known) = (Arc::clone(&tenant), Arc::clone(&aliases));
-        let accepted = store
+        let (accepted, synced) = store
             .read(move |session| async move {
                 session.aliases(&space, &mut |given, real| known.add(given, real))?;
                 let mut last = 0;
                 session.owed_resources(&space, &mut |item| last = item.number)?;
-                Ok::<_, StoreFault>(last)
+                let synced = Pulse::last(&session, &space)?.and_then(|pulse| pulse.synced);
+                Ok::<_, StoreFault>((last, synced.unwrap_or(0)))
             })
             .await?;
-        let (accepted, settled) = (AtomicI64::new(accepted), AtomicI64::new(0));
+        let (accepted, settled, synced) = (AtomicI64::new(accepted), AtomicI64::new(0), AtomicI64::new(synced));
         let (turns, wake, at_work) = (Locks::default(), Notify::new(), Mutex::new(()));
-        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck: RwLock::default(), wake, at_work }))
+        let stuck = RwLock::default();
+        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck, synced, wake, at_work }))
     }
 
     /// Whether anything is left that will be done without a person.
@@ -74,6 +79,11 @@ impl Ledger {
         self.turns.turn(key).await
     }
 
+    /// The highest number that an item was given: all up to it are on disk.
+    pub(super) fn accepted(&self) -> i64 {
+        self.accepted.load(Ordering::Acquire)
+    }
+
     /// Whether there are items behind number `last`.
     pub(super) fn has_more(&self, last: i64) -> bool {
         self.accepted.load(Ordering::Acquire) > last
@@ -91,6 +101,16 @@ impl Ledger {
 
     pub(super) fn note_stuck(&self, stuck: HashMap<Arc<str>, bool>) {
         *self.stuck.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stuck);
+    }
+
+    /// A request to change something was just carried out or accepted.
+    pub(in crate::bridge) fn note_synced(&self) {
+        self.synced.store(now(), Ordering::Relaxed);
+    }
+
+    /// When that was last, in milliseconds since 1970.
+    pub(super) fn synced(&self) -> Option<i64> {
+        Some(self.synced.load(Ordering::Relaxed)).filter(|at| *at > 0)
     }
 
     /// Has the drain look at what there is to do.

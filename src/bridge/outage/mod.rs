@@ -9,14 +9,18 @@
 //! | `drain` | carries them out |
 //! | `backstage` | what works in the background |
 //! | `echoes` | the shadow follows what the directory does |
+//! | `desk` | what a person sees of what is owed, and decides |
+//! | `pulse` | what the daemon knows, for commands beside it |
 //! | `aliases` | ids that were given out before the directory gave its own |
 
 mod aliases;
 mod backstage;
+pub mod desk;
 mod drain;
 mod echoes;
 mod keep;
 mod ledger;
+mod pulse;
 mod schedule;
 mod stored;
 
@@ -25,3 +29,5 @@ pub use backstage::Backstage;
 pub(super) use echoes::Echoes;
 pub(super) use keep::{Keep, turn_key};
 pub use ledger::Ledger;
+pub(super) use pulse::Progress;
+pub use pulse::{Figures, Pulse};

@@ -16,6 +16,19 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Those of an item, by its own resource and what it touches.
+    pub fn of(resource: &str, touches: &[String]) -> Self {
+        let with = |mark: &str| touches.iter().filter_map(|it| it.strip_prefix(mark)).map(Arc::from).collect();
+        let mut changes: Vec<Arc<str>> = with("w:");
+        changes.insert(0, Arc::from(resource));
+        Self { changes, refers: with("r:") }
+    }
+
+    /// Whether of two items with these keys the later one waits for the earlier one.
+    pub fn meet(&self, other: &Self) -> bool {
+        self.all().any(|(key, changes)| other.all().any(|(name, too)| key == name && (changes || too)))
+    }
+
     fn all(&self) -> impl Iterator<Item = (&Arc<str>, bool)> {
         self.changes.iter().map(|key| (key, true)).chain(self.refers.iter().map(|key| (key, false)))
     }

@@ -2,9 +2,12 @@
 //! canonical spelling, so that a later version of the bridge and a changed mapping table can still read it.
 
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use crate::mapping::ResourceMapping;
 use crate::scim::{AttributePath, Operation, Patch, PatchPath, Resource, ResourceKind};
+use crate::store::Item;
+use crate::store::seal::SealKey;
 
 use super::super::{Action, Intent, Origin};
 
@@ -143,6 +146,24 @@ impl Owed {
         };
         Ok(Self { kind, action, id, home: take_text(&mut json, "home") })
     }
+}
+
+/// The stored form of an item, opened if it is sealed.
+pub(super) fn open(item: &Item, key: Option<&SealKey>) -> Result<Value, Unreadable> {
+    let payload = item.asked.payload.as_slice();
+    let opened = match (payload.first(), key) {
+        (Some(b'{'), _) => Zeroizing::new(payload.to_vec()),
+        (_, Some(key)) => {
+            key.open(payload, &about(&item.asked.space, &item.asked.resource)).map_err(Unreadable::Sealed)?
+        }
+        (_, None) => return Err(Unreadable::NoKey),
+    };
+    serde_json::from_slice(&opened).map_err(|fault| Unreadable::Damaged(fault.to_string()))
+}
+
+/// What a sealed item is about: nobody can move it to where it does not belong.
+pub(super) fn about(tenant: &str, id: &str) -> Vec<u8> {
+    [tenant.as_bytes(), b"/", id.as_bytes()].concat()
 }
 
 /// An empty list of operations is one that had nothing to do with what the schema knows.

@@ -1,6 +1,6 @@
 //! Modifications of one entry (RFC 4511 section 4.6): tried out whole before any of them is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Doc, Rule, Shadow, Stop, field};
 use crate::directory::{AttributeName, Change, FaultKind, Modification, Rdn};
@@ -25,6 +25,15 @@ struct LinkChange {
     added: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Forms.
     removed: Vec<Vec<u8>>,
+}
+
+impl Shadow {
+    /// Whether two values of a list are the same.
+    pub(super) fn says_twice(&self, attribute: &AttributeName, values: &[Vec<u8>]) -> bool {
+        let rule = self.rule(attribute);
+        let mut seen = HashSet::with_capacity(values.len());
+        values.len() > 1 && !values.iter().all(|value| seen.insert(rule.form(value)))
+    }
 }
 
 impl<'a> Draft<'a> {

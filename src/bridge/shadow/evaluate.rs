@@ -110,9 +110,14 @@ impl Shadow {
         last: Option<&[u8]>,
     ) -> Option<bool> {
         let rule = self.rule(attribute);
-        let initial = rule.part(initial.unwrap_or_default())?;
+        let mut initial = rule.part(initial.unwrap_or_default())?;
         let any = any.iter().map(|part| rule.part(part)).collect::<Option<Vec<_>>>()?;
-        let last = rule.part(last.unwrap_or_default())?;
+        let mut last = rule.part(last.unwrap_or_default())?;
+        if rule == Rule::Text {
+            // The form of a value has no blanks at its ends.
+            initial = initial.trim_ascii_start().to_vec();
+            last = last.trim_ascii_end().to_vec();
+        }
         let holds = |value: &Vec<u8>| has_parts(&rule.form(value), &initial, &any, &last);
         Some(doc.entry.values(attribute).iter().any(holds))
     }

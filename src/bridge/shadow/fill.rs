@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
+use super::record::{KINDS_AT, kinds_of};
 use super::rules::{definitions, moment};
 use super::shape::Shape;
 use super::{Learned, SCHEMA, Shadow, now, written_time};
@@ -23,11 +24,11 @@ const BATCH: usize = 500;
 /// Values in one job: a few large groups are much work, too.
 const VALUES: usize = 20_000;
 /// Entries asked for by their ids at once.
-const AT_ONCE: usize = 200;
+pub(super) const AT_ONCE: usize = 200;
 /// How often an entry is read again that is changed while it is read.
 const AGAIN: usize = 3;
 /// Servers of one directory may have clocks that differ, and a change may show later than its stamp.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
+const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 /// The mark of a whole reading: the fingerprint of the table and when it was begun.
 const FILLED: &str = "shadow filled";
 /// The mark of the latest change stamp that was seen of a kind.
@@ -48,6 +49,18 @@ pub(in crate::bridge) enum FillFault {
 pub(in crate::bridge) fn is_filled(session: &Session, shape: &Shape) -> Result<bool, StoreFault> {
     let mark = session.mark(&shape.space, FILLED)?;
     Ok(mark.is_some_and(|mark| mark.split(|byte| *byte == b' ').next() == Some(shape.fingerprint().as_bytes())))
+}
+
+/// When the directory was read whole for the last time, in milliseconds since 1970, whatever table asked for it.
+pub(in crate::bridge) fn filled_at(session: &Session, space: &str) -> Result<Option<i64>, StoreFault> {
+    let mark = session.mark(space, FILLED)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&mark).rsplit(' ').next().and_then(|at| at.parse().ok()))
+}
+
+/// How many entries of this kind the shadow of the tenant `space` holds. Reads all of them.
+pub(in crate::bridge) fn count(session: &Session, space: &str, kind: ResourceKind) -> Result<usize, StoreFault> {
+    let counts = session.count_by_byte(space, KINDS_AT)?;
+    Ok(counts.into_iter().filter(|(byte, _)| kinds_of(*byte).has(kind)).map(|(_, count)| count).sum())
 }
 
 /// Reads all entries of the table's kinds, forgets those that are gone, and notes that the shadow is filled. Answers
@@ -129,7 +142,7 @@ pub(in crate::bridge) async fn sweep(
 }
 
 /// What is known of the schema counts from the next job on, so it is read before any entry.
-async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
+pub(super) async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
     // Without the schema comparisons go without regard to case.
     let Ok(schema) = directory.schema().await else { return Ok(()) };
     let names: Vec<AttributeName> = shape.parts().flat_map(|part| shape.attributes_to_read(part)).collect();
@@ -197,11 +210,11 @@ async fn confirm_gone(
     Ok(count)
 }
 
-fn any_of(part: &ResourceMapping, ids: &[Vec<u8>]) -> Filter {
+pub(super) fn any_of(part: &ResourceMapping, ids: &[Vec<u8>]) -> Filter {
     Filter::Or(ids.iter().map(|id| Filter::Equal(part.id.attribute.clone(), id.clone())).collect())
 }
 
-fn search_for(base: Dn, filter: Filter, attributes: Vec<AttributeName>) -> Search {
+pub(super) fn search_for(base: Dn, filter: Filter, attributes: Vec<AttributeName>) -> Search {
     Search { base, scope: Scope::Sub, filter, attributes, size_limit: 0 }
 }
 
@@ -216,7 +229,7 @@ struct Taken {
 }
 
 /// Entries on their way from the directory into the store.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     directory: &'a Target,
     store: &'a Store,
     shape: &'a Arc<Shape>,
@@ -225,7 +238,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(
+    pub(super) fn new(
         directory: &'a Target,
         store: &'a Store,
         shape: &'a Arc<Shape>,
@@ -235,7 +248,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads what `filter` finds into the shadow.
-    async fn read(&mut self, part: &ResourceMapping, filter: Filter) -> Result<(), FillFault> {
+    pub(super) async fn read(&mut self, part: &ResourceMapping, filter: Filter) -> Result<(), FillFault> {
         let mut again = Vec::new();
         for base in part.search_bases() {
             let search = search_for(base, filter.clone(), self.shape.attributes_to_read(part));

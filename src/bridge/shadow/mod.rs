@@ -10,9 +10,9 @@
 //! | `shape` | what the table and the server say |
 //! | `key`, `record`, `rules` | entries as the store keeps them, and how values are compared |
 //! | `find`, `evaluate`, `links` | searches |
-//! | `write`, `change`, `follow` | add, modify, rename, delete, and what refers to what goes |
+//! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
-//! | `learn`, `echo`, `fill` | what comes from the directory |
+//! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
 
 mod change;
 mod echo;
@@ -25,6 +25,7 @@ mod learn;
 mod links;
 mod pins;
 mod record;
+mod reread;
 mod rules;
 mod run;
 mod shape;
@@ -40,8 +41,10 @@ use jiff::Timestamp;
 #[allow(unused_imports, reason = "the code that repeats and fills is being written")]
 pub(in crate::bridge) use echo::Echo;
 #[allow(unused_imports, reason = "the code that repeats and fills is being written")]
-pub(in crate::bridge) use fill::{FillFault, fill, is_filled, refresh, sweep};
+pub(in crate::bridge) use fill::{FillFault, count, fill, filled_at, is_filled, refresh, sweep};
 pub(in crate::bridge) use learn::Learned;
+pub(in crate::bridge) use pins::unpin;
+pub(in crate::bridge) use reread::{forget_made, read_again, reread};
 pub(in crate::bridge) use run::Run;
 pub(in crate::bridge) use shape::Shape;
 

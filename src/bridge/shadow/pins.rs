@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Shadow, now};
-use crate::store::{Document, StoreFault, Stored};
+use super::{Shadow, field, now};
+use crate::store::{Document, Session, StoreFault, Stored};
 
 /// The list of the items that hold a document.
 const OWED: &str = "owed";
@@ -29,24 +29,30 @@ impl Shadow {
         Ok(())
     }
 
-    /// Unties all that `item` holds: it is done, or it was dropped.
+    /// Unties all that `item` holds: it is done, or it was dropped. What the directory is asked from now on counts.
     pub fn unpin(&self, item: i64) -> Result<(), StoreFault> {
-        let item = number(item);
-        for held in self.session.with_field(&self.shape.space, OWED, &item)? {
-            self.session.remove_links(held.row, OWED, std::slice::from_ref(&item))?;
-        }
-        for grave in self.session.with_field(&self.shape.gone(), OWED, &item)? {
-            self.session.remove_links(grave.row, OWED, std::slice::from_ref(&item))?;
-            if !self.is_pinned(grave.row)? {
-                self.session.delete(grave.row)?;
-            }
-        }
-        Ok(())
+        unpin(&self.session, &self.shape.space, item)
     }
 
     /// Whether an owed item holds this document.
     pub fn is_pinned(&self, row: i64) -> Result<bool, StoreFault> {
         Ok(!self.session.first_links(row, OWED, 1)?.is_empty())
+    }
+
+    /// Whether an owed item holds the resource with this SCIM id, or a name that it has left.
+    pub(super) fn is_held(&self, id: &str) -> Result<bool, StoreFault> {
+        let mut documents = self.session.with_field(&self.shape.gone(), ID, id.as_bytes())?;
+        for part in self.shape.parts() {
+            let Some(value) = part.id.value(id) else { continue };
+            let form = self.rule(&part.id.attribute).form(&value);
+            documents.extend(self.session.with_field(&self.shape.space, &field(&part.id.attribute), &form)?);
+        }
+        for document in documents {
+            if self.is_pinned(document.row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Leaves a tombstone at a name.
@@ -107,6 +113,26 @@ impl Shadow {
         }
         Ok(())
     }
+}
+
+/// Unties all that `item` of the tenant `space` holds, whatever its table says.
+pub(in crate::bridge) fn unpin(session: &Session, space: &str, item: i64) -> Result<(), StoreFault> {
+    let item = number(item);
+    for held in session.with_field(space, OWED, &item)? {
+        session.remove_links(held.row, OWED, std::slice::from_ref(&item))?;
+        // What the directory was asked before the item was done is no longer true.
+        session.restamp(held.row, now())?;
+    }
+    for grave in session.with_field(&gone(space), OWED, &item)? {
+        session.remove_links(grave.row, OWED, std::slice::from_ref(&item))?;
+        session.restamp(grave.row, now())?;
+    }
+    Ok(())
+}
+
+/// The place in the store of names that owed items have left.
+pub(super) fn gone(space: &str) -> String {
+    [space, "/gone"].concat()
 }
 
 fn number(item: i64) -> Vec<u8> {

@@ -33,6 +33,14 @@ const fn bit(kind: ResourceKind) -> u8 {
     }
 }
 
+/// Where in the bytes the kinds are.
+pub(super) const KINDS_AT: usize = 1;
+
+/// The kinds that their byte means.
+pub(super) const fn kinds_of(byte: u8) -> Kinds {
+    Kinds(byte)
+}
+
 /// The bytes of an entry, without what is kept as links.
 pub(super) fn written(entry: &Entry, kinds: Kinds) -> Vec<u8> {
     let mut out = vec![FORM, kinds.0];

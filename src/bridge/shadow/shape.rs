@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::pins::gone;
 use super::record::FORM;
 use super::rules::{Rule, Rules};
+use crate::bridge::primary::OBJECT_SID;
 use crate::directory::{AttributeName, Dialect, Dn, Entry, Filter};
 use crate::mapping::{
     Codec, GroupsOf, IdAttribute, IdForm, Mapping, MemberValue, Members, ReferenceKey, ResourceMapping,
@@ -69,6 +71,9 @@ impl Shape {
         let mut keys: Vec<AttributePath> =
             [part.unique_name(), "externalId", "displayName", "emails"].into_iter().map(AttributePath::core).collect();
         for row in &part.rows {
+            if row.codec == Codec::Password {
+                self.secret.insert(row.ldap.clone());
+            }
             for key in row.reference.iter().flat_map(|reference| &reference.by) {
                 if let ReferenceKey::Path(path) = key {
                     keys.push(path.clone());
@@ -124,7 +129,7 @@ impl Shape {
 
     /// The place in the store of names that owed items have left.
     pub fn gone(&self) -> String {
-        [&self.space, "/gone"].concat()
+        gone(&self.space)
     }
 
     /// How a group keeps its members, where there are groups.
@@ -180,6 +185,7 @@ impl Shape {
         let mut names: BTreeSet<AttributeName> =
             part.attributes(self.dialect, &Projection::default()).into_iter().collect();
         names.extend([OBJECT_CLASS, part.rdn.clone()]);
+        names.extend(self.dialect.primary_group.iter().flat_map(|names| [names.of_member.clone(), OBJECT_SID]));
         names.extend(self.mentioned(part.kind).into_iter().flatten().cloned());
         names.retain(|name| !self.is_secret(name));
         names.into_iter().collect()

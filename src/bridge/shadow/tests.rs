@@ -1,8 +1,10 @@
 //! The shadow as its callers see it: with the operations of LDAP, under a carrier, and beside a directory.
 
+mod beside;
 mod carried;
 mod mirror;
 mod operations;
+mod slapd;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use super::record::{self, Kinds};
 use super::rules::Rule;
 use super::shape::new_id;
 use super::{Doc, Shadow, Stop, doc, field, key, now, time_stamp};
-use crate::directory::{AttributeName, Dn, Entry, Fault, FaultKind, Modification, ModifyOptions, Rdn};
+use crate::directory::{AttributeName, Change, Dn, Entry, Fault, FaultKind, Modification, ModifyOptions, Rdn};
 use crate::mapping::ResourceMapping;
 use crate::store::{Document, StoreFault};
 
@@ -44,10 +44,16 @@ impl Shadow {
     }
 
     fn try_add(&self, dn: &Dn, attributes: &[Values], read_back: &[AttributeName]) -> Result<Option<Entry>, Stop> {
+        let listed = attributes.iter().map(|(attribute, values)| (attribute, values));
+        self.refuse_twice("add", dn, listed)?;
+        let (mut entry, links) = self.sorted(dn, attributes);
+        if self.shape.needs_member(&entry) && links.iter().all(|(_, values)| values.is_empty()) {
+            let why = format!("cannot add {dn} to the shadow: a group of this kind must have a member");
+            return Err(Stop::refused(FaultKind::ObjectClass, 65, why));
+        }
         if self.doc_at(dn)?.is_some() {
             return Err(taken("add", dn, dn));
         }
-        let (mut entry, links) = self.sorted(dn, attributes);
         name_values(&mut entry, dn.rdn());
         let part = self.part_of(&entry)?;
         if let Some(part) = part
@@ -58,10 +64,6 @@ impl Shadow {
         let dialect = self.shape.dialect;
         for stamp in [&dialect.created, &dialect.modified] {
             entry.insert(stamp.clone(), vec![time_stamp()]);
-        }
-        if self.shape.needs_member(&entry) && links.iter().all(|(_, values)| values.is_empty()) {
-            let why = format!("cannot add {dn} to the shadow: a group of this kind must have a member");
-            return Err(Stop::refused(FaultKind::ObjectClass, 65, why));
         }
         let kinds = part.map_or_else(Kinds::default, |part| Kinds::only(part.kind));
         let doc = self.keep(entry, kinds, now())?;
@@ -113,6 +115,11 @@ impl Shadow {
         modifications: &[Modification],
         options: &ModifyOptions,
     ) -> Result<Option<Entry>, Stop> {
+        let listed = modifications.iter().filter_map(|Modification { attribute, change }| match change {
+            Change::Add(values) | Change::Replace(values) => Some((attribute, values)),
+            Change::Delete(_) => None,
+        });
+        self.refuse_twice("modify", dn, listed)?;
         let before = self.doc_at(dn)?.ok_or_else(|| Stop::missing(dn))?;
         if let Some(assertion) = &options.assertion
             && !self.matches(&before, assertion)?
@@ -129,6 +136,20 @@ impl Shadow {
         let after = self.settle(&before, draft, modifications)?;
         self.run.note_written(after.row, self.shape.id_of(&after.entry));
         self.read_back(&after, &options.read_back)
+    }
+
+    /// Refuses values that are named twice in one place. Servers look for them before anything else.
+    fn refuse_twice<'a>(
+        &self,
+        operation: &str,
+        dn: &Dn,
+        mut lists: impl Iterator<Item = (&'a AttributeName, &'a Vec<Vec<u8>>)>,
+    ) -> Result<(), Stop> {
+        let Some((attribute, _)) = lists.find(|(attribute, values)| self.says_twice(attribute, values)) else {
+            return Ok(());
+        };
+        let why = format!("cannot {operation} {dn} in the shadow: {attribute} is given one value twice");
+        Err(Stop::refused(FaultKind::ValueExists, 20, why))
     }
 
     /// Keeps a changed entry.
@@ -191,7 +212,6 @@ impl Shadow {
         if new != *dn {
             self.note_entered(&key::of(&new))?;
             self.run.note_vacated(key::of(dn), self.shape.id_of(&after.entry));
-            self.follow(dn, Some(&new))?;
         }
         self.run.note_written(after.row, self.shape.id_of(&after.entry));
         self.read_back(&after, read_back)
@@ -242,7 +262,6 @@ impl Shadow {
         let id = self.shape.id_of(&doc.entry);
         self.run.note_vacated(key, id.clone());
         self.run.note_removed(doc.row, id);
-        self.follow(dn, None)?;
         Ok(())
     }
 

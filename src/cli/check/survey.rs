@@ -1,5 +1,9 @@
 //! Going to each directory and looking whether it is as the mapping tables take it to be.
 
+mod domain;
+mod protect;
+mod rights;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -33,6 +37,8 @@ pub(super) async fn all(config: &Config) -> Vec<Remark> {
         let name = settings.settings.name.as_str();
         match meet(settings).await {
             Ok(directory) => {
+                let found = domain::levels(&settings.place, &directory.directory).await;
+                remarks.extend(found.map(|finding| Remark { about: format!("directory {name}"), finding }));
                 known.insert(name, directory);
             }
             Err(finding) => remarks.push(Remark { about: format!("directory {name}"), finding }),
@@ -75,7 +81,7 @@ const fn way_in(fault: &Fault, bind: &Bind) -> &'static str {
             "check bind_dn and the password, and that the account is not locked"
         }
         (FaultKind::BindFailed, _) => "check how the server maps the user that the bridge runs as",
-        _ => "check urls, ca_file, the firewall, and whether the server runs",
+        _ => "check urls (or srv), ca_file, the firewall, and whether the server runs",
     }
 }
 
@@ -89,8 +95,13 @@ async fn tenant_remarks(tenant: &Tenant, known: &Known) -> Vec<Remark> {
         let mut findings = check(mapping, &known.schema);
         findings.extend(containers(mapping, &known.directory).await);
         findings.extend(entries(mapping, &known.directory).await);
+        findings.extend(rights::missing(mapping, known).await);
+        findings.extend(domain::guarded(tenant, mapping, &known.directory).await);
         remarks.extend(findings.into_iter().map(|finding| Remark { about: about.clone(), finding }));
     }
+    let about = format!("tenant {}, protect", tenant.name);
+    let findings = protect::lines(tenant, &known.directory).await;
+    remarks.extend(findings.into_iter().map(|finding| Remark { about: about.clone(), finding }));
     remarks
 }
 

@@ -135,3 +135,73 @@ fn no_secret_shows_in_debug_output() {
     let shown = format!("{:?}", both());
     assert!(!shown.contains("t0ken") && !shown.contains("pass:word"));
 }
+
+fn issued(id: &str, tenant: &str, secret: &str) -> IssuedToken {
+    let hash = Fingerprint::of(secret.as_bytes()).0;
+    IssuedToken { id: id.into(), tenant: tenant.into(), hash, expires: None, revoked: false }
+}
+
+fn with_issued(tokens: Vec<IssuedToken>) -> (Credentials, Arc<IssuedTokens>) {
+    let table = Arc::new(IssuedTokens::default());
+    table.replace(tokens);
+    let mut credentials = only_basic();
+    credentials.allow_issued(&"okta".into(), &table);
+    (credentials, table)
+}
+
+#[test]
+fn a_token_of_the_command_line_is_accepted_with_bearer_before_it_and_without() {
+    let (credentials, _) = with_issued(vec![issued("1a", "okta", "s2l_one"), issued("2b", "okta", "s2l_two")]);
+    for authorization in ["Bearer s2l_one", "bearer  s2l_one", "s2l_one"] {
+        assert_eq!(outcome(&credentials, authorization), Ok("token 1a".into()), "{authorization}");
+    }
+    assert_eq!(outcome(&credentials, "Bearer s2l_two"), Ok("token 2b".into()));
+    assert_eq!(outcome(&credentials, &format!("Basic {}", encoded("scim-user:pass:word"))), Ok("okta".into()));
+    assert_eq!(outcome(&credentials, "Bearer s2l_three"), Err(Refusal::WrongToken));
+    assert_eq!(credentials.authenticate(&headers("x-api-key", "s2l_one")), Err(Refusal::Missing));
+    assert_eq!(credentials.challenges().len(), 2);
+}
+
+#[test]
+fn a_token_of_the_command_line_that_opens_nothing_says_why() {
+    let tokens = vec![
+        IssuedToken { revoked: true, ..issued("1a", "okta", "s2l_one") },
+        IssuedToken { expires: Some(now()), ..issued("2b", "okta", "s2l_two") },
+        IssuedToken { expires: Some(now() + 60_000), ..issued("3c", "okta", "s2l_three") },
+        issued("4d", "entra", "s2l_four"),
+    ];
+    let (credentials, table) = with_issued(tokens);
+    assert_eq!(outcome(&credentials, "Bearer s2l_one"), Err(Refusal::Revoked("1a".into())));
+    assert_eq!(outcome(&credentials, "Bearer s2l_two"), Err(Refusal::Expired("2b".into())));
+    assert_eq!(outcome(&credentials, "Bearer s2l_three"), Ok("token 3c".into()));
+    assert_eq!(outcome(&credentials, "Bearer s2l_four"), Err(Refusal::OtherTenant("4d".into())));
+    table.replace([issued("1a", "okta", "s2l_one")]);
+    assert_eq!(outcome(&credentials, "Bearer s2l_one"), Ok("token 1a".into()));
+    assert_eq!(outcome(&credentials, "Bearer s2l_three"), Err(Refusal::WrongToken));
+}
+
+#[test]
+fn a_tenant_is_open_while_one_of_its_tokens_is_good() {
+    let table = Arc::new(IssuedTokens::default());
+    let mut credentials = Credentials::default();
+    credentials.allow_issued(&"okta".into(), &table);
+    assert!(!credentials.has_any());
+    table
+        .replace([issued("4d", "entra", "s2l_four"), IssuedToken { revoked: true, ..issued("1a", "okta", "s2l_one") }]);
+    assert!(!credentials.has_any());
+    table.replace([issued("1a", "okta", "s2l_one")]);
+    assert!(credentials.has_any());
+}
+
+#[test]
+fn the_use_of_a_token_is_told_once_and_survives_a_new_table() {
+    let (credentials, table) = with_issued(vec![issued("1a", "okta", "s2l_one"), issued("2b", "okta", "s2l_two")]);
+    assert!(table.take_used().is_empty());
+    let before = now();
+    outcome(&credentials, "Bearer s2l_one").unwrap();
+    table.replace([issued("1a", "okta", "s2l_one")]);
+    let used = table.take_used();
+    assert!(matches!(used.as_slice(), [(id, at)] if id == "1a" && *at >= before), "{used:?}");
+    assert!(table.take_used().is_empty());
+    assert!(!format!("{table:?}").contains("s2l_"));
+}

@@ -8,7 +8,7 @@ const ATTRIBUTES: [&str; 12] = [
     "( 2.5.4.3 NAME ( 'cn' 'commonName' ) SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )",
     "( 2.5.4.4 NAME ( 'sn' 'surname' ) SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )",
     "( 0.9.2342.19200300.100.1.1 NAME 'uid' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )",
-    "( 0.9.2342.19200300.100.1.3 NAME 'mail' SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )",
+    "( 0.9.2342.19200300.100.1.3 NAME 'mail' SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{64} )",
     "( 2.16.840.1.113730.3.1.3 NAME 'employeeNumber' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )",
     "( 0.9.2342.19200300.100.1.10 NAME 'manager' SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 )",
     "( 2.5.4.31 NAME 'member' SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 )",
@@ -107,6 +107,24 @@ fn a_reference_needs_an_attribute_for_names() {
     let row = r#"{ scim = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value", ldap = "mail",
         reference = { to = "user", by = ["id"] } }"#;
     only((Severity::Error, "no distinguished names", "manager"), &found_with(&row.replace('\n', " ")));
+}
+
+#[test]
+fn numbers_go_into_an_attribute_for_numbers() {
+    let row = r#"{ ldap = "mail", next = { from = 1, to = 9 } }"#;
+    only((Severity::Error, "no whole numbers", "gidNumber"), &found_with(row));
+    let head = HEAD.replace(r#""inetOrgPerson"]"#, r#""inetOrgPerson", "posixAccount"]"#);
+    assert_eq!(found(&head, &format!("{NAME_ROWS}{}", row.replace("mail", "uidNumber"))), []);
+}
+
+#[test]
+fn the_names_of_groups_need_an_attribute_for_text_and_room() {
+    let row = |ldap: &str, more: &str| format!(r#"{{ scim = "groups", ldap = "{ldap}"{more} }}"#);
+    assert_eq!(found_with(&row("employeeNumber", "")), []);
+    only((Severity::Error, "holds no text", "departmentNumber"), &found_with(&row("manager", "")));
+    only((Severity::Error, "no attribute emploeeNumber", "employeeNumber"), &found_with(&row("emploeeNumber", "")));
+    only((Severity::Warning, "holds 64 characters", "max_length = 64"), &found_with(&row("mail", "")));
+    assert_eq!(found_with(&row("mail", ", max_length = 64")), []);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(super) fn shape(written: &Written, findings: &Findings) -> Option<()> {
         findings.report(&written.spot, "the row has neither `scim` nor `value`", help.to_owned());
         return None;
     }
-    if written.scim.is_none() && written.value.is_none() && written.generate.is_none() {
+    let computed = written.value.is_some() || written.next.is_some() || written.generate.is_some();
+    if written.scim.is_none() && !computed {
         return None;
     }
     if written.scim.is_none() {
@@ -57,7 +58,7 @@ fn read_only(written: &Written, findings: &Findings) {
         at("fallback", written.fallback.as_ref()),
         at("default", written.default.as_ref()),
         at("when", written.when.as_ref()),
-        at("only_if", written.only_if.as_ref()),
+        at("only_if", written.only_if.as_ref()).or_else(|| at("next", written.next.as_ref())),
     ];
     each(findings, spots, "is about writing, and the row only reads", "leave it out, or leave `direction` out");
 }
@@ -88,6 +89,9 @@ pub(super) fn codec(
     kind: Option<AttributeType>,
     findings: &Findings,
 ) -> Codec {
+    if written.next.is_some() {
+        return super::next::codec(written, kind, findings);
+    }
     let is_password = path.is_some_and(|path| path.path.schema.is_none() && path.path.attribute == "password");
     let suited = if is_password { Codec::Password } else { kind.map_or(Codec::Text, Codec::for_type) };
     let Some(given) = &written.codec else {

@@ -52,7 +52,7 @@ fn reserved(path: &AttributePath) -> Result<(), Complaint> {
         "id" => "the key `id` of the table says which LDAP attribute it is",
         "active" => "the key `disable` of the table says how an entry is disabled",
         "members" => "the key `members` of the [group] table says which LDAP attribute holds them",
-        "groups" => "the bridge finds the groups of a user itself",
+        "groups" => "the bridge finds the groups of a user itself; in [user], scim = \"groups\" writes their names",
         "meta" | "schemas" => "the bridge fills it in itself",
         _ => return Ok(()),
     };

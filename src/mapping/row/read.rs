@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Case, Direction, Reference, Row, RowPath, When, checks, path};
-use crate::directory::AttributeName;
+use super::{Case, Direction, NumberRange, Reference, Row, RowPath, When, checks, next, path};
+use crate::directory::{AttributeName, Dn};
 use crate::mapping::codec::Codec;
 use crate::mapping::generate::Generate;
 use crate::mapping::lookup::Lookup;
@@ -17,7 +17,7 @@ pub(super) type Pairs = Vec<(Key, Located<String>)>;
 /// What was written in a row, key by key, each checked for itself.
 pub(super) struct Written {
     pub(super) spot: Spot,
-    /// There is a `scim` or a `value` key, right or wrong.
+    /// There is a `scim`, a `value` or a `next` key, right or wrong.
     pub(super) has_content: bool,
     pub(super) scim: Option<Located<String>>,
     pub(super) ldap: Option<Located<AttributeName>>,
@@ -37,6 +37,7 @@ pub(super) struct Written {
     pub(super) reference: Option<Located<(ResourceKind, Vec<Located<String>>)>>,
     pub(super) generate: Option<Located<Generate>>,
     pub(super) suffix: Option<Located<String>>,
+    pub(super) next: Option<Located<NumberRange>>,
 }
 
 /// A row that is read, and what can only be finished when all rows are.
@@ -58,9 +59,9 @@ pub(in crate::mapping) struct Draft {
 }
 
 /// Reads a row; `None` when it is so wrong that nothing can be made of it.
-pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSchema) -> Option<Draft> {
+pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSchema, base_dn: &Dn) -> Option<Draft> {
     let findings = reader.findings();
-    let written = Written::read(reader);
+    let written = Written::read(reader, base_dn);
     let target = match &written.scim {
         Some(scim) => Some(path::parse(scim, schema, findings)?),
         None => None,
@@ -79,6 +80,7 @@ pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSch
     let lookup = checks::lookup(&written, kind, codec, findings);
     checks::reference(&written, findings);
     checks::generate(&written, codec, findings);
+    next::check(&written, findings);
     let ldap_spot = written.ldap.as_ref()?.spot.clone();
     Some(Draft {
         row: written.row(scim, codec, lookup)?,
@@ -92,7 +94,7 @@ pub(in crate::mapping) fn read_row(reader: TableReader<'_>, schema: &ResourceSch
 }
 
 impl Written {
-    fn read(reader: TableReader<'_>) -> Self {
+    fn read(reader: TableReader<'_>, base_dn: &Dn) -> Self {
         let name = "an LDAP attribute name is made of letters, digits and hyphens: ldap = \"mail\"";
         let ldap = reader.parsed("ldap", AttributeName::parse, name);
         if ldap.is_none() && reader.node("ldap").is_none() {
@@ -100,7 +102,7 @@ impl Written {
         }
         let written = Self {
             spot: reader.spot().clone(),
-            has_content: ["scim", "value", "generate"].iter().any(|key| reader.node(key).is_some()),
+            has_content: ["scim", "value", "next", "generate"].iter().any(|key| reader.node(key).is_some()),
             scim: reader.optional("scim"),
             ldap,
             required: reader.optional("required"),
@@ -125,6 +127,7 @@ impl Written {
             reference: reference(&reader),
             generate: generate(&reader),
             suffix: reader.optional("suffix"),
+            next: next::read(&reader, base_dn),
         };
         reader.finish();
         written
@@ -152,6 +155,7 @@ impl Written {
             reference: self.reference.as_ref().map(|it| Reference { to: it.value.0, by: Vec::new() }),
             generate: self.generate.as_ref().map(|it| it.value.clone()),
             suffix: self.suffix.as_ref().map(|it| it.value.clone()),
+            next: self.next.as_ref().map(|it| it.value.clone()),
         })
     }
 
@@ -180,8 +184,11 @@ impl Written {
     }
 
     fn custom_attribute(&self) -> Attribute {
-        let codec = self.codec.as_ref().map(|it| it.value).unwrap_or_default();
+        let codec = if self.next.is_some() { Some(Codec::Integer) } else { self.codec.as_ref().map(|it| it.value) };
+        let codec = codec.unwrap_or_default();
         let (mutability, returned) = match self.direction(codec) {
+            // Clients may choose a number for something new.
+            Direction::Both if self.next.is_some() => (Mutability::Immutable, Returned::Default),
             Direction::Both => (Mutability::ReadWrite, Returned::Default),
             Direction::FromLdap => (Mutability::ReadOnly, Returned::Default),
             Direction::ToLdap => (Mutability::WriteOnly, Returned::Never),

@@ -3,6 +3,7 @@
 use super::read::Sketch;
 use super::{Base, Delete, Disable, InitialPassword, Unique};
 use crate::directory::{AttributeName, IdForm};
+use crate::mapping::group_names;
 use crate::mapping::row::{Draft, ReferenceKey};
 use crate::scim::schema::ENTERPRISE_URN;
 use crate::scim::{AttributePath, Filter, ResourceKind, ResourceSchema};
@@ -108,6 +109,15 @@ pub(super) fn references(user: &mut Sketch, mut group: Option<&mut Sketch>, find
     }
 }
 
+/// The names of groups can be told.
+pub(super) fn group_names(user: &Sketch, group: Option<&Sketch>, findings: &Findings) {
+    let has_members = group.is_some_and(|group| group.members.is_some() || !group.all_rows);
+    let path = AttributePath::core("externalId");
+    let reads = |draft: &Draft| draft.row.reads() && draft.row.scim.as_ref().is_some_and(|own| own.path == path);
+    let external_id = group.is_some_and(|group| !group.all_rows || group.rows.iter().any(reads));
+    group_names::check(&user.group_names, has_members, external_id, findings);
+}
+
 fn reference_key(
     text: &Located<String>,
     schema: &ResourceSchema,
@@ -154,14 +164,19 @@ pub(super) fn resource(sketch: &Sketch, findings: &Findings) {
 }
 
 /// Only accounts of Active Directory can't be enabled without a password, and only there the bridge gives a first one.
+/// What is so without the keys may stand there all the same: they are in the shipped table.
 pub(super) fn initial_password(sketch: &Sketch, findings: &Findings) -> InitialPassword {
     let accounts = matches!(sketch.disable.as_ref().map(|it| &it.value), Some(Disable::AdAccountControl));
     if accounts {
         return sketch.initial_password.as_ref().map_or(InitialPassword::Random, |it| it.value);
     }
     let spots = [
-        sketch.initial_password.as_ref().map(|it| ("initial_password", &it.spot)),
-        sketch.must_change.as_ref().map(|it| ("must_change", &it.spot)),
+        sketch
+            .initial_password
+            .as_ref()
+            .filter(|it| it.value == InitialPassword::Missing)
+            .map(|it| ("initial_password", &it.spot)),
+        sketch.must_change.as_ref().filter(|it| it.value).map(|it| ("must_change", &it.spot)),
     ];
     for (key, spot) in spots.into_iter().flatten() {
         let message = format!("`{key}` is about accounts of Active Directory");
@@ -181,6 +196,15 @@ fn writers(sketch: &Sketch, findings: &Findings) {
             findings.report(&draft.ldap_spot, message, help);
         }
     }
+    for (at, names) in sketch.group_names.iter().enumerate() {
+        let rows =
+            sketch.rows.iter().filter(|draft| draft.row.writes()).map(|draft| (&draft.row.ldap, &draft.row.place));
+        let earlier = sketch.group_names.iter().take(at).map(|other| (&other.row.ldap, &other.row.place));
+        if let Some((ldap, place)) = rows.chain(earlier).find(|(ldap, _)| **ldap == names.row.ldap) {
+            let message = format!("`{ldap}` is written by the row in line {} already", place.line);
+            findings.report(&names.ldap_spot, message, "take another attribute".to_owned());
+        }
+    }
 }
 
 /// Attributes that a key of the table looks after.
@@ -198,11 +222,12 @@ fn taken(sketch: &Sketch, findings: &Findings) {
         (disable, "disable"),
         (sketch.members.as_ref().map(|it| it.value.attribute.clone()), "members"),
     ];
-    for draft in sketch.rows.iter().filter(|draft| draft.row.writes()) {
-        let owner = owners.iter().find(|(attribute, _)| attribute.as_ref() == Some(&draft.row.ldap));
-        if let Some((_, key)) = owner {
-            let message = format!("`{}` is written by the key `{key}` of the table", draft.row.ldap);
-            findings.report(&draft.ldap_spot, message, "leave this row out".to_owned());
+    let rows = sketch.rows.iter().filter(|draft| draft.row.writes()).map(|draft| (&draft.row.ldap, &draft.ldap_spot));
+    let names = sketch.group_names.iter().map(|draft| (&draft.row.ldap, &draft.ldap_spot));
+    for (ldap, spot) in rows.chain(names) {
+        if let Some((_, key)) = owners.iter().find(|(attribute, _)| attribute.as_ref() == Some(ldap)) {
+            let message = format!("`{ldap}` is written by the key `{key}` of the table");
+            findings.report(spot, message, "leave this row out".to_owned());
         }
     }
 }
@@ -218,6 +243,14 @@ fn naming(sketch: &Sketch, findings: &Findings) {
         None => {
             let help = format!("add a row such as {{ scim = \"{}\", ldap = \"{name}\" }}", key_of(sketch.kind));
             findings.report(&rdn.spot, format!("no row writes the naming attribute `{name}`"), help);
+        }
+        Some(draft) if draft.row.next.is_some() => {
+            let help = "name the entry by another attribute, such as uid or cn".to_owned();
+            findings.report(
+                &draft.ldap_spot,
+                format!("a number given by `next` can't name the entry (`{name}`)"),
+                help,
+            );
         }
         Some(draft) if !draft.row.never_empty() && !computed_from_required(draft, sketch) => {
             let message = format!("`{name}` names the entry, and this row may leave it without a value");

@@ -7,6 +7,7 @@ use super::{
     Unique, check, served,
 };
 use crate::directory::{AttributeName, Dn, Filter, IdForm};
+use crate::mapping::group_names::{self, GroupNamesDraft};
 use crate::mapping::row::{Draft, read_row};
 use crate::mapping::template::dn::DnTemplate;
 use crate::scim::{ResourceKind, ResourceSchema};
@@ -30,6 +31,8 @@ pub(super) struct Sketch {
     pub(super) delete: Option<Located<Delete>>,
     pub(super) members: Option<Located<Members>>,
     pub(super) groups: GroupsOf,
+    pub(super) nested_groups: bool,
+    pub(super) group_names: Vec<GroupNamesDraft>,
     pub(super) unique: Option<Located<Unique>>,
     pub(super) rows: Vec<Draft>,
     /// `rows` are all rows that the file has; the others are wrong and reported.
@@ -60,6 +63,7 @@ pub(super) fn mapping(
     let mut user = user?;
     let mut group = group;
     check::references(&mut user, group.as_mut(), findings);
+    check::group_names(&user, group.as_ref(), findings);
     let user = resource(user, findings);
     let group = group.map(|group| resource(group, findings));
     match (user, group) {
@@ -91,6 +95,8 @@ fn resource(sketch: Sketch, findings: &Findings) -> Option<ResourceMapping> {
         delete: sketch.delete.map_or(Delete::Delete, |it| it.value),
         members: sketch.members.map(|it| it.value),
         groups: sketch.groups,
+        nested_groups: sketch.nested_groups,
+        group_names: sketch.group_names.into_iter().map(|draft| draft.row).collect(),
         unique,
         rows: sketch.rows.into_iter().map(|draft| draft.row).collect(),
         schema: sketch.schema,
@@ -137,9 +143,10 @@ impl Names<'_> {
         let examples = Examples::of(kind);
         let mut rows = Vec::new();
         let written = reader.list_of_tables("attributes", "this row", &format!("attributes = {}", examples.attributes));
+        let (named, written): (Vec<_>, Vec<_>) = written.into_iter().partition(|row| group_names::is_one(row, kind));
         let count = written.len();
         for row in written {
-            let Some(mut draft) = read_row(row, &standard) else { continue };
+            let Some(mut draft) = read_row(row, &standard, self.base_dn) else { continue };
             self.fill_suffix(&mut draft, reader.findings());
             if let (Some(custom), Some(path)) = (&draft.custom, &draft.row.scim) {
                 schema.add_custom(&path.path, custom.clone());
@@ -167,6 +174,8 @@ impl Names<'_> {
             delete: self.delete(&reader, kind),
             members: self.members(&reader, kind),
             groups: groups(&reader, kind),
+            nested_groups: nested_groups(&reader, kind),
+            group_names: named.into_iter().filter_map(group_names::read).collect(),
             unique: reader.choice("unique", &[("naming", Unique::Naming), ("search", Unique::Search)]),
             all_rows: count == rows.len()
                 && matches!(reader.node("attributes").map(|it| &it.value), Some(Value::List(_))),
@@ -385,6 +394,15 @@ fn groups(reader: &TableReader<'_>, kind: ResourceKind) -> GroupsOf {
         ("none", GroupsOf::None),
     ];
     reader.choice("groups", &words).map_or_else(|| words[0].1.clone(), |it| it.value)
+}
+
+fn nested_groups(reader: &TableReader<'_>, kind: ResourceKind) -> bool {
+    let Some(nested) = reader.optional::<bool>("nested_groups") else { return false };
+    if kind == ResourceKind::Group {
+        let help = "move it to the [user] table".to_owned();
+        reader.findings().report(&nested.spot, "`nested_groups` is about the groups of users", help);
+    }
+    nested.value
 }
 
 /// Of `memberUid` everybody knows what it holds.

@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mapping::{Codec, Direction, ReferenceKey};
+use crate::mapping::{Codec, Direction, GroupName, ReferenceKey};
 use crate::scim::{Attribute, AttributePath, Mutability};
 
 fn parse(text: &str) -> Result<Mapping, Diagnostics> {
@@ -294,9 +294,67 @@ const WRONG_ROWS: &[(&str, &str)] = &[
     ("template in wrong spelling", "{ ldap = \"x\", value = \"{{ username }}\" }"),
     ("condition that is no filter", "{ scim = \"title\", ldap = \"x\", only_if = \"userType = Employee\" }"),
     ("condition on unknown attribute", "{ scim = \"title\", ldap = \"x\", only_if = \"userTipe pr\" }"),
+    ("number without an end", "{ ldap = \"x\", next = { from = 20000 } }"),
+    ("numbers the wrong way round", "{ ldap = \"x\", next = { from = 9, to = 1 } }"),
+    ("numbers below nothing", "{ ldap = \"x\", next = { from = 1, to = 9, below = \"people\" } }"),
+    ("a number and a default", "{ ldap = \"x\", next = { from = 1, to = 9 }, value = \"7\", when = \"if-empty\" }"),
+    ("a number as text", "{ ldap = \"x\", next = { from = 1, to = 9 }, as = \"text\" }"),
+    (
+        "a number for a switch",
+        "{ scim = 'emails[type eq \"work\"].primary', ldap = \"x\", next = { from = 1, to = 9 } }",
+    ),
+    (
+        "a number that is only read",
+        "{ scim = \"title\", ldap = \"x\", next = { from = 1, to = 9 }, direction = \"from-ldap\" }",
+    ),
+    ("names of groups without groups", "{ scim = \"groups\", ldap = \"x\" }"),
+    (
+        "names of groups in other words",
+        "{ scim = \"groups\", ldap = \"x\", separator = \"\", show = \"name\", as = \"text\" }",
+    ),
     ("written twice", "{ scim = \"title\", ldap = \"x\" },\n{ scim = \"nickName\", ldap = \"X\" }"),
     ("written by a key", "{ scim = \"title\", ldap = \"objectClass\" }"),
 ];
+
+/// A `[group]` table with one more row.
+fn with_group(rows: &str, row_of_group: &str) -> String {
+    with_rows(rows)
+        + &format!(
+            "[group]\nbase = \"ou=groups,{{base_dn}}\"\nobject_class = [\"groupOfNames\"]\nrdn = \"cn\"\n\
+             members = \"member\"\nattributes = [{{ scim = \"displayName\", ldap = \"cn\", required = true }}, \
+             {row_of_group}]\n"
+        )
+}
+
+#[test]
+fn the_names_of_a_users_groups_go_into_an_attribute_of_their_own() {
+    let row = "{ scim = \"groups\", ldap = \"departmentNumber\", show = \"externalId\", indirect = true }";
+    let refused = |text: &str| parse(text).map(|_| ()).expect_err(text).to_string();
+    assert!(refused(&with_group(row, "")).contains("no row of the [group] table reads `externalId`"));
+    let with_id = "{ scim = \"externalId\", ldap = \"businessCategory\" }";
+    let names = parse(&with_group(row, with_id)).unwrap().user.group_names;
+    let [names] = names.as_slice() else { panic!("{names:?}") };
+    assert_eq!((names.separator.as_str(), names.show, names.indirect), (";", GroupName::ExternalId, true));
+    let twice = format!("{row},\n{{ scim = \"title\", ldap = \"departmentNumber\" }}");
+    assert!(refused(&with_group(&twice, with_id)).contains("is written by the row in line"));
+    let id = row.replace("departmentNumber", "entryUUID");
+    assert!(refused(&with_group(&id, with_id)).contains("is written by the key `id`"));
+}
+
+#[test]
+fn only_users_are_in_groups_of_groups() {
+    let nested = |table: &str, value: &str| {
+        let text =
+            with_group("", "").replacen(&format!("[{table}]\n"), &format!("[{table}]\nnested_groups = {value}\n"), 1);
+        parse(&text).map(|mapping| mapping.user.nested_groups).map_err(|refused| refused.to_string())
+    };
+    assert_eq!((nested("user", "true"), nested("user", "false")), (Ok(true), Ok(false)));
+    assert!(nested("group", "true").unwrap_err().contains("about the groups of users"));
+    let names = with_group("", "")
+        .replacen("[user]\n", "[user]\nnested_groups = true\n", 1)
+        .replace("\"member\"", "\"memberUid\"");
+    assert!(!parse(&names).unwrap().user.nested_groups, "names are those of users");
+}
 
 #[test]
 fn rows_that_can_never_work_are_explained() {

@@ -108,6 +108,19 @@ pub(in crate::store) fn count(connection: &Connection, space: &str) -> Result<us
     counted(connection, "SELECT count(*) FROM document WHERE space = ?1", [space])
 }
 
+pub(in crate::store) fn count_by_byte(connection: &Connection, space: &str, place: usize) -> Result<Vec<(u8, usize)>> {
+    let statement = "SELECT substr(body, ?2, 1), count(*) FROM document WHERE space = ?1 GROUP BY 1";
+    let read = |row: &Row<'_>| {
+        let (value, count): (Vec<u8>, i64) = (row.get(0)?, row.get(1)?);
+        Ok(value.first().map(|value| (*value, usize::try_from(count).unwrap_or(0))))
+    };
+    let rows = connection
+        .prepare_cached(statement)?
+        .query_map(params![space, limit(place + 1)], read)?
+        .collect::<Result<Vec<_>>>()?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
 pub(in crate::store) fn delete_older(connection: &Connection, space: &str, stamp: i64) -> Result<usize> {
     changed(connection, "DELETE FROM document WHERE space = ?1 AND stamp < ?2", params![space, stamp])
 }

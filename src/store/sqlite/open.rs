@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, OpenFlags};
 
@@ -14,12 +15,15 @@ use crate::store::{FaultKind, StoreFault};
 
 /// How long one process waits for another that writes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// After how long somebody who can't open the file because others do tries again.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How many jobs can read at the same time.
 const READERS: usize = 2;
 /// Statements that stay prepared, for each connection.
 const STATEMENTS: usize = 64;
-/// What a connection keeps of the file in memory, in KiB.
-const CACHE: i64 = 4096;
+/// What the connection that writes keeps of the file in memory, and each of those that read, in KiB.
+const WRITER_CACHE: i64 = 8192;
+const READER_CACHE: i64 = 2048;
 /// How many pages the log grows to before they are moved into the file, and the bytes that it keeps afterwards.
 const LOG_PAGES: i64 = 4000;
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
@@ -38,13 +42,24 @@ pub(super) fn open(path: &Path, create: bool) -> Result<Option<Opened>, StoreFau
         Err(error) if error.kind() == ErrorKind::NotFound => make(path).map_err(|error| unmade(path, &error))?,
         Err(error) => return Err(unmade(path, &error)),
     }
+    let begun = Instant::now();
+    loop {
+        match connect_all(path) {
+            // While another process makes the log, SQLite waits for nobody.
+            Err(fault) if fault.kind == FaultKind::Busy && begun.elapsed() < PATIENCE => thread::sleep(AGAIN),
+            outcome => return outcome.map(Some),
+        }
+    }
+}
+
+fn connect_all(path: &Path) -> Result<Opened, StoreFault> {
     let explained = |error: Error| explain(path, &error);
-    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explained)?;
+    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE).map_err(explained)?;
     check(path, &writer)?;
     prepare(path, &mut writer)?;
-    let reader = |_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let reader = |_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE);
     let readers = (0..READERS).map(reader).collect::<Result<_, _>>().map_err(explained)?;
-    Ok(Some(Opened { writer, readers }))
+    Ok(Opened { writer, readers })
 }
 
 /// Makes an empty file that only its owner may read, and sees to it that it is still there after a power cut.
@@ -85,11 +100,11 @@ fn unmade(path: &Path, error: &io::Error) -> StoreFault {
     StoreFault::new(kind, format!("can't open the store {}: {error}; {help}", path.display()))
 }
 
-fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, access: OpenFlags, cache: i64) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "cache_size", -cache)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
@@ -98,10 +113,13 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
 /// Refuses a file of another program, and one of a later version of this one, before anything in it is changed.
 fn check(path: &Path, connection: &Connection) -> Result<(), StoreFault> {
     let explained = |error: Error| explain(path, &error);
-    let (application, version) = schema::label(connection).map_err(explained)?;
     let shown = path.display();
+    // Another process may be making the tables: all is read as it is at one moment.
+    let moment = connection.unchecked_transaction().map_err(explained)?;
+    let (application, version) = schema::label(&moment).map_err(explained)?;
     let tables = "SELECT count(*) FROM sqlite_schema";
-    let tables: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(explained)?;
+    let tables: i64 = moment.query_row(tables, [], |row| row.get(0)).map_err(explained)?;
+    moment.finish().map_err(explained)?;
     if application != schema::APPLICATION && (application, version, tables) != (0, 0, 0) {
         let detail = format!("{shown} is a database of another program: let `url` in [store] name another file");
         return Err(StoreFault::new(FaultKind::Other, detail));

@@ -138,6 +138,8 @@ impl Writer {
 
     /// Begins a transaction that waits for the disk at its end if one of the jobs asks for that.
     fn begin(&mut self) -> Result<(), StoreFault> {
+        // Something may be left of the one before, if it could not be undone at once.
+        self.give_up();
         let wait = self.waiting.iter().any(|(_, durability)| *durability == Durability::Durable);
         if wait != self.waits_for_disk {
             self.execute(if wait { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;

@@ -96,6 +96,39 @@ async fn a_store_is_made_where_none_is_for_its_owner_alone_and_only_if_asked_for
 }
 
 #[tokio::test]
+async fn all_who_open_a_new_store_at_once_get_it() {
+    for _ in 0..10 {
+        let scratch = Scratch::new();
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let settings = at(&scratch.path());
+            calls.spawn(async move {
+                let store = Store::open(&settings).await?;
+                store.write(Durability::Soon, async |it| it.push(&item("u"))).await
+            });
+        }
+        let mut numbers: Vec<i64> = calls.join_all().await.into_iter().map(|number| number.unwrap()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+    }
+}
+
+#[tokio::test]
+async fn a_store_belongs_to_whom_its_folder_belongs_also_when_root_makes_it() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let scratch = Scratch::new();
+    // Only root can give the folder away. For everybody else it is their own, as the files are.
+    let _ = chown(scratch.folder.path(), Some(12_345), Some(12_345));
+    let owner = std::fs::metadata(scratch.folder.path()).unwrap();
+    let store = scratch.open().await;
+    store.write(Durability::Soon, async |it| it.push(&item("u"))).await.unwrap();
+    for file in std::fs::read_dir(scratch.folder.path()).unwrap() {
+        let (name, of_file) = file.map(|file| (file.file_name(), file.metadata().unwrap())).unwrap();
+        assert_eq!((of_file.uid(), of_file.gid()), (owner.uid(), owner.gid()), "{name:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_can_not_be_opened_says_why_and_what_to_do() {
     let scratch = Scratch::new();
     let folder = scratch.folder.path();

@@ -33,6 +33,8 @@ async fn two_processes_write_at_once_and_each_learns_of_the_other() {
     for _ in 0..20 {
         store.write(Durability::Soon, async |it| it.push(&item("ours"))).await.unwrap();
     }
+    let undone = async |it: Session| it.push(&item("ours")).and(Err::<(), _>(StoreFault::closed()));
+    store.write(Durability::Soon, undone).await.unwrap_err();
     store.read(async |it| all_items(&it)).await.unwrap();
     assert_eq!(store.changed_elsewhere().await.unwrap(), begun, "one's own changes are none elsewhere");
 

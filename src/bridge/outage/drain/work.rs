@@ -104,9 +104,14 @@ impl Work {
             return Ok(());
         }
         while self.schedule.len() < AT_HAND {
+            let accepted = keep.ledger.accepted();
             let query = keep.ledger.query(self.loaded, PAGE);
             let page = keep.ledger.store.read(move |session: Session| async move { session.items(&query) }).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else {
+                // A person may have taken the last ones out of the queue.
+                self.loaded = self.loaded.max(accepted);
+                break;
+            };
             self.loaded = last.number;
             self.note_begun(keep, &page).await?;
             for item in &page {
@@ -271,10 +276,11 @@ impl Work {
         ledger.note_settled(first.map_or(self.loaded, |first| first - 1));
     }
 
-    /// When there is something to do at the latest.
-    pub fn next_time(&self, otherwise: Instant) -> Instant {
-        let later = self.later.iter().map(|(at, _)| *at).min();
-        let write = self.ended_since.map(|since| since + PATIENCE);
+    /// When there is something to do at the latest. `open`: the directory may be asked. `writing`: what is to be written
+    /// down has to wait anyway.
+    pub fn next_time(&self, otherwise: Instant, open: bool, writing: bool) -> Instant {
+        let later = self.later.iter().map(|(at, _)| *at).min().filter(|_| open);
+        let write = self.ended_since.map(|since| since + PATIENCE).filter(|_| !writing);
         later.into_iter().chain(write).fold(otherwise, Instant::min)
     }
 }
@@ -307,13 +313,8 @@ impl Ended {
     }
 }
 
-/// What an item changes and refers to.
 fn keys(item: &Item) -> Keys {
-    let own = Arc::from(item.asked.resource.as_str());
-    let with = |mark: &str| item.asked.touches.iter().filter_map(|it| it.strip_prefix(mark)).map(Arc::from).collect();
-    let mut changes: Vec<Arc<str>> = with("w:");
-    changes.insert(0, own);
-    Keys { changes, refers: with("r:") }
+    Keys::of(&item.asked.resource, &item.asked.touches)
 }
 
 fn pause(attempts: u32) -> Duration {

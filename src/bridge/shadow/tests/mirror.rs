@@ -146,12 +146,16 @@ async fn what_an_item_has_changed_is_held_until_it_is_done() {
             shadow.unpin(7).unwrap();
             let row = shadow.doc_at(&dn("uid=countess,ou=people,dc=x")).unwrap().unwrap().row;
             assert!(!shadow.is_pinned(row).unwrap());
-            assert_eq!(shadow.session.count("okta/gone").unwrap(), 0);
             let row = shadow.doc_at(&dn(ADA)).unwrap().unwrap().row;
             assert!(shadow.is_pinned(row).unwrap(), "the other item holds what it made");
             shadow.unpin(8).unwrap();
+            let before = now() - 10_000;
+            assert_ne!(shadow.learn(ada(), USER, before).unwrap(), Learned::Kept, "it was read before that was done");
             assert_eq!(shadow.learn(ada(), USER, LATER).unwrap(), Learned::Kept);
             assert_eq!(names(&shadow), [ADA]);
+            assert!(shadow.session.count("okta/gone").unwrap() > 0);
+            shadow.forget_graves(LATER).unwrap();
+            assert_eq!(shadow.session.count("okta/gone").unwrap(), 0);
         })
         .await;
 }
