@@ -17,6 +17,7 @@ use crate::directory::Directory;
 use crate::http::parse_body;
 use crate::mapping::Step;
 use crate::scim::{Patch, Resource, ResourceKind};
+use crate::store::Store;
 
 /// The request, as the command line has it.
 #[derive(Debug, Args)]
@@ -126,7 +127,7 @@ impl Request {
 async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u8]) -> Result<Explanation, Fault> {
     let body = if request.method == Method::Delete { Value::Null } else { parse_body(bytes)? };
     let kind = request.kind(&body);
-    let bridge = bridge(config, tenant)?;
+    let bridge = bridge(config, tenant).await?;
     let schema = bridge.schema(kind).ok_or(Fault::NotServed(kind))?;
     let id = request.id.clone().unwrap_or_default();
     let action = match request.method {
@@ -138,9 +139,13 @@ async fn explain(config: &Config, tenant: &Tenant, request: &Request, bytes: &[u
     bridge.explain(Intent { kind, action, if_match: None, answer: true, origin: Origin::default() }).await
 }
 
-fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {
-    let directory = directory(config, tenant)?;
-    Ok(build::bridge(tenant, base_url(config, tenant), directory))
+/// With the ids that were given out during outages, where there is a store to read them from.
+async fn bridge(config: &Config, tenant: &Tenant) -> Result<Bridge, Fault> {
+    let (directory, url) = (directory(config, tenant)?, base_url(config, tenant));
+    match Store::open_existing(&config.store.settings).await {
+        Ok(Some(store)) => Ok(build::bridge_beside(&store, tenant, url, directory).await?),
+        Ok(None) | Err(_) => Ok(build::bridge(tenant, url, directory)),
+    }
 }
 
 /// The tenant's URL.

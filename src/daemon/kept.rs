@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use crate::bridge::Ledger;
 use crate::config::{Config, WhenUnreachable};
 use crate::http::credentials::IssuedTokens;
-use crate::store::{Store, StoreFault};
+use crate::store::{Session, Store, StoreFault};
 
 /// What the process keeps across reloads.
 pub(super) struct Kept {
@@ -31,6 +31,7 @@ impl Kept {
         for tenant in &config.tenants {
             let directory = config.directory(&tenant.directory);
             if directory.is_none_or(|it| it.when_unreachable == WhenUnreachable::Refuse) {
+                self.warn_of_owed(&tenant.name).await?;
                 continue;
             }
             let ledger = match known.get(&tenant.name) {
@@ -41,5 +42,22 @@ impl Kept {
             chosen.insert(Arc::clone(&tenant.name), ledger);
         }
         Ok(chosen)
+    }
+
+    /// What was accepted before the tenant was told to refuse is carried out by nobody.
+    async fn warn_of_owed(&self, tenant: &Arc<str>) -> Result<(), StoreFault> {
+        let space = Arc::clone(tenant);
+        let tally = self.store.read(async move |session: Session| session.tally(Some(&space))).await?;
+        if tally.owed + tally.parked + tally.held > 0 {
+            let (owed, parked, held) = (tally.owed, tally.parked, tally.held);
+            tracing::warn!(
+                tenant = &**tenant,
+                owed,
+                parked,
+                held,
+                "what is owed is not carried out while when_unreachable is \"refuse\": write \"accept\" until the queue is empty"
+            );
+        }
+        Ok(())
     }
 }

@@ -119,3 +119,16 @@ async fn links_come_and_go_one_by_one_and_say_what_was_there() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn documents_are_counted_by_a_byte_of_their_bodies() {
+    alone(|session| {
+        for (key, body) in [("a", "x1"), ("b", "x2"), ("c", "x1"), ("d", "x")] {
+            session.put("okta", &document(key, body))?;
+        }
+        session.put("entra", &document("a", "x2"))?;
+        assert_eq!(session.count_by_byte("okta", 1)?, [(b'1', 2), (b'2', 1)]);
+        Ok(())
+    })
+    .await;
+}
