@@ -25,7 +25,7 @@ impl Carrier {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
                 (Err(Fault::NotFound { .. }), Some(dn)) => {
-                    self.tidy(dn, None).await.map_err(|fault| self.fault(fault))?;
+                    self.tidy_gone(mapping, dn).await.map_err(|fault| self.fault(fault))?;
                     return Ok(Receipt::Deleted);
                 }
                 (other, _) => other?,
@@ -105,5 +105,14 @@ impl Carrier {
         let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
         let rdn = rdn.replacing(attribute, &name);
         self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(|_| container.below(&rdn))
+    }
+
+    /// Takes away what refers to an entry that stood here and is gone.
+    async fn tidy_gone(&self, mapping: &ResourceMapping, old: &Dn) -> Result<(), directory::Fault> {
+        self.tidy(old, None).await?;
+        match (&mapping.delete, old.rdn()) {
+            (Delete::MoveTo(container), Some(rdn)) => self.tidy(&container.below(&rdn), None).await,
+            _ => Ok(()),
+        }
     }
 }

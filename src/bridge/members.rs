@@ -128,8 +128,8 @@ impl Carrier {
     }
 
     async fn looked_up_members(&self, members: &Members, values: &[Vec<u8>]) -> Result<String, Fault> {
-        let list = stream::iter(values.chunks(AT_ONCE))
-            .map(|values| self.look_up(members, values))
+        let pieces: Vec<_> = values.chunks(AT_ONCE).map(|values| self.look_up(members, values)).collect();
+        let list = stream::iter(pieces)
             .buffered(SIDE_BY_SIDE)
             .try_fold(Array::default(), async |mut list, piece| {
                 list.append(&piece);

@@ -1,6 +1,6 @@
 //! What refers to an entry by its name.
 
-use super::{Shadow, doc, field, now};
+use super::{Shadow, doc, field, now, time_stamp};
 use crate::directory::Dn;
 use crate::mapping::MemberValue;
 use crate::store::StoreFault;
@@ -19,7 +19,9 @@ impl Shadow {
                     came.push(members.placeholder.as_bytes().to_vec());
                 }
                 self.change_links(group.row, &members.attribute, &came, std::slice::from_ref(&gone))?;
-                self.session.restamp(group.row, now())?;
+                let mut entry = group.entry.clone();
+                entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
+                self.keep(entry, group.kinds, now())?;
                 self.run.note_written(group.row, self.shape.id_of(&group.entry));
             }
         }
@@ -31,6 +33,7 @@ impl Shadow {
                 values.retain(|value| self.rule(attribute).form(value) != form);
                 values.extend(new.map(value));
                 entry.entry.insert(attribute.clone(), values);
+                entry.entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
                 let kept = self.keep(entry.entry, entry.kinds, now())?;
                 self.run.note_written(kept.row, self.shape.id_of(&kept.entry));
             }

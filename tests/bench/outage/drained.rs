@@ -65,10 +65,10 @@ pub async fn until_nothing_is_owed(stand: &Stand, looked_up: usize) -> Outcome<(
         if left < all && began.is_none() {
             began = Some((Instant::now(), left));
         }
-        let asked = Instant::now();
+        let started = Instant::now();
         asker.perform(latencies.len() % looked_up).await?;
         if began.is_some() {
-            latencies.push(asked.elapsed());
+            latencies.push(started.elapsed());
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -40,7 +40,7 @@ pub async fn measure(stand: &Stand, jobs: [usize; 2], label: &str) -> Outcome<Ve
                 crowd.get_mut(index).ok_or("nobody")?.id = id;
             }
         }
-        let operations: [(&'static str, fn(&Bridge, &[Person]) -> Asked); 4] = [
+        let operations: [Named; 4] = [
             ("PATCH of a user", |bridge, people| bridge.patches(people, "Chief Engineer")),
             ("one member more", |bridge, people| bridge.joins(people)),
             ("look-up by userName", |bridge, people| bridge.look_ups(people)),
@@ -56,6 +56,9 @@ pub async fn measure(stand: &Stand, jobs: [usize; 2], label: &str) -> Outcome<Ve
     }
     Ok(measured)
 }
+
+/// An operation, and what is asked for it.
+type Named = (&'static str, fn(&Bridge, &[Person]) -> Asked);
 
 type Ids = Vec<(usize, String)>;
 

@@ -9,12 +9,11 @@ mod gate;
 mod verdict;
 mod work;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::directory::{Directory, Dn};
@@ -23,6 +22,7 @@ use crate::store::{FaultKind, StoreFault};
 use super::super::Receipt;
 use super::super::carrier::{Carrier, Earlier};
 use super::super::unmet::LeftOut;
+use super::Ledger;
 use super::keep::Keep;
 use gate::Gate;
 use verdict::{Outcome, Verdict};
@@ -55,10 +55,13 @@ impl Drain {
 
     /// Works until the configuration is replaced.
     pub async fn run(self) {
-        let ledger = std::sync::Arc::clone(&self.keep.ledger);
+        let ledger = Arc::clone(&self.keep.ledger);
         let _alone = ledger.work().await;
         while self.stop.has_changed().is_ok() {
-            if let Err(fault) = self.shift().await {
+            let mut at_work = JoinSet::new();
+            let outcome = self.shift(&mut at_work).await;
+            at_work.shutdown().await;
+            if let Err(fault) = outcome {
                 tracing::error!(%fault, "what is owed can't be read or written down; trying again");
                 tokio::time::sleep(LOOK).await;
             }
@@ -66,11 +69,13 @@ impl Drain {
     }
 
     /// Works until a person changes the queue, and the order has to be made anew.
-    async fn shift(&self) -> Result<(), StoreFault> {
+    ///
+    /// What is at work are tasks of their own: they go on while this one waits for something else, which may be just what
+    /// they hold, a connection for instance.
+    async fn shift(&self, at_work: &mut JoinSet<Outcome>) -> Result<(), StoreFault> {
         let store = self.keep.ledger.store.clone();
         let generation = store.changed_elsewhere().await?;
         let (mut work, mut gate) = (Work::default(), Gate::default());
-        let mut at_work = FuturesUnordered::new();
         let mut writing: Option<Writing> = None;
         let mut look = Instant::now() + LOOK;
         let (mut stop, mut leaving) = (self.stop.clone(), false);
@@ -80,7 +85,7 @@ impl Drain {
                 work.load(&self.keep).await?;
                 while at_work.len() < SIDE_BY_SIDE {
                     let Some(task) = work.next() else { break };
-                    at_work.push(self.perform(task));
+                    at_work.spawn(perform(self.carrier.clone(), Arc::clone(&self.keep.ledger), task));
                 }
             }
             if writing.is_none() && work.wants_writing(at_work.is_empty()) {
@@ -90,9 +95,10 @@ impl Drain {
             if leaving && at_work.is_empty() && writing.is_none() {
                 return Ok(());
             }
-            let next = work.next_time(look).min(gate.next_time(look));
+            let next = work.next_time(look, gate.is_open(), writing.is_some()).min(gate.next_time(look));
             tokio::select! {
-                Some(outcome) = at_work.next() => {
+                Some(ended) = at_work.join_next() => {
+                    let outcome = ended.map_err(|fault| interrupted(&fault))?;
                     if self.settle(&mut work, outcome) { gate.good() } else { gate.close() }
                 }
                 written = wait_for(&mut writing) => {
@@ -111,28 +117,6 @@ impl Drain {
                 }
             }
         }
-    }
-
-    /// Carries out what belongs together.
-    async fn perform(&self, task: Task) -> Outcome {
-        let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()), unmet: Vec::new() } };
-        let earlier = Earlier {
-            id: Some(owed.id.clone()),
-            started: task.started,
-            home: owed.home.as_deref().and_then(|home| Dn::parse(home).ok()),
-            ..Earlier::default()
-        };
-        tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
-        let left_out = LeftOut::default();
-        let receipt = self.carrier.apply_noting(owed.intent(), &earlier, &left_out).await;
-        if let Ok(Receipt::Created(resource)) = &receipt
-            && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)
-            && real != owed.id
-        {
-            // From now on everybody who asks for the id that was given out means this entry.
-            self.keep.ledger.aliases.add(&owed.id, real);
-        }
-        Outcome { task, receipt: receipt.map(drop), unmet: left_out.take() }
     }
 
     /// What becomes of the items. Whether the directory is all right.
@@ -165,14 +149,36 @@ impl Drain {
     }
 }
 
+/// Carries out what belongs together.
+async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
+    let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()), unmet: Vec::new() } };
+    let earlier = Earlier {
+        id: Some(owed.id.clone()),
+        started: task.started,
+        home: owed.home.as_deref().and_then(|home| Dn::parse(home).ok()),
+        ..Earlier::default()
+    };
+    tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
+    let left_out = LeftOut::default();
+    let receipt = carrier.apply_noting(owed.intent(), &earlier, &left_out).await;
+    if let Ok(Receipt::Created(resource)) = &receipt
+        && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)
+        && real != owed.id
+    {
+        // From now on everybody who asks for the id that was given out means this entry.
+        ledger.aliases.add(&owed.id, real);
+    }
+    Outcome { task, receipt: receipt.map(drop), unmet: left_out.take() }
+}
+
 /// The end of what is being written down; never, if nothing is.
 async fn wait_for(writing: &mut Option<Writing>) -> Result<(), StoreFault> {
     match writing {
-        Some(task) => task.await.unwrap_or_else(|_| Err(interrupted())),
+        Some(task) => task.await.unwrap_or_else(|fault| Err(interrupted(&fault))),
         None => std::future::pending().await,
     }
 }
 
-fn interrupted() -> StoreFault {
-    StoreFault { kind: FaultKind::Other, detail: "writing to the store ended in a panic".to_owned() }
+fn interrupted(fault: &JoinError) -> StoreFault {
+    StoreFault { kind: FaultKind::Other, detail: format!("carrying out what is owed was interrupted: {fault}") }
 }

@@ -292,10 +292,11 @@ impl Work {
         ledger.note_settled(first.map_or(self.loaded, |first| first - 1));
     }
 
-    /// When there is something to do at the latest.
-    pub fn next_time(&self, otherwise: Instant) -> Instant {
-        let later = self.later.iter().map(|(at, _)| *at).min();
-        let write = self.ended_since.map(|since| since + PATIENCE);
+    /// When there is something to do at the latest. `open`: the directory may be asked. `writing`: what is to be written
+    /// down has to wait anyway.
+    pub fn next_time(&self, otherwise: Instant, open: bool, writing: bool) -> Instant {
+        let later = self.later.iter().map(|(at, _)| *at).min().filter(|_| open);
+        let write = self.ended_since.map(|since| since + PATIENCE).filter(|_| !writing);
         later.into_iter().chain(write).fold(otherwise, Instant::min)
     }
 }
