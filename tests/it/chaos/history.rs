@@ -280,7 +280,7 @@ impl Clients {
         let mut path = format!("{path}?filter={}", filter.replace("%01", "@"));
         if ordered {
             let (start, count) = (self.random.usize(1..4), self.random.usize(1..6));
-            path.push_str(&format!("&sortBy=userName&startIndex={start}&count={count}"));
+            path = format!("{path}&sortBy=userName&startIndex={start}&count={count}");
         }
         Op::List { path, ordered }
     }

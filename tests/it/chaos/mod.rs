@@ -71,7 +71,8 @@ async fn on(kind: Kind, histories: u64, workers: u64) {
     let histories = number("CHAOS_HISTORIES").unwrap_or(histories);
     let began = Instant::now();
     let work = (0..workers).map(|worker| {
-        let seeds: Vec<u64> = (worker..histories).step_by(workers as usize).map(|_| fastrand::u64(..)).collect();
+        let seeds: Vec<u64> =
+            (worker..histories).step_by(usize::try_from(workers).unwrap()).map(|_| fastrand::u64(..)).collect();
         tokio::spawn(async move {
             let Some(first) = seeds.first() else { return };
             let mut pair = Pair::new(kind, *first).await;
@@ -169,7 +170,7 @@ impl Pair {
 
     /// Waits until nothing is owed any more.
     async fn settled(&self) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         loop {
             let items = store::owed(self.storm.world.lock().unwrap().daemon.folder());
             if items.is_empty() {

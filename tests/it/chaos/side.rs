@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// What a place without a resource has for an id.
 const NOBODY: &str = "00000000-1111-2222-3333-444444444444";
 /// How long a client goes on trying to get through.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A bridge as its clients know it.
 pub struct Side {
@@ -224,7 +224,9 @@ fn filled_in(value: &Value, with: &impl Fn(&str) -> String) -> Value {
 fn clean(value: &mut Value, ordered: bool) {
     match value {
         Value::Array(values) => {
-            values.iter_mut().for_each(|value| clean(value, false));
+            for value in &mut *values {
+                clean(value, false);
+            }
             if !ordered {
                 values.sort_by_key(Value::to_string);
             }
