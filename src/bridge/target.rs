@@ -140,7 +140,7 @@ impl Target {
     ) -> ReadBack {
         match self {
             Self::Live(live) => live.rename(dn, new_rdn, new_parent, read_back).await,
-            Self::Shadow(shadow) => shadow.rename(dn, new_rdn, new_parent, read_back),
+            Self::Shadow(shadow) => shadow.rename_and_follow(dn, new_rdn, new_parent, read_back),
         }
     }
 
@@ -157,7 +157,7 @@ impl Target {
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
         match self {
             Self::Live(live) => live.delete(dn).await,
-            Self::Shadow(shadow) => shadow.delete(dn),
+            Self::Shadow(shadow) => shadow.delete_and_follow(dn),
         }
     }
 }

@@ -260,7 +260,7 @@ async fn what_a_reload_can_not_change_is_named() {
     config.server("listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]").write(daemon.folder());
     daemon.reload();
     let line = daemon.wait_for_log(
-        "a change of listen, workers, [store] or [log], or of TLS being on or off, needs a restart to take effect",
+        "a change of listen, admin_listen, workers, [store] or [log], or of TLS being on or off, needs a restart to take effect",
     );
     assert_eq!(line["level"], "WARN");
     daemon.scim(BASIC).get("/Users").await.expect(200);

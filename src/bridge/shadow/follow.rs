@@ -1,11 +1,38 @@
 //! What refers to an entry by its name.
 
-use super::{Shadow, doc, field, now, time_stamp};
-use crate::directory::Dn;
+use super::{Shadow, Stop, doc, field, now, time_stamp};
+use crate::directory::{AttributeName, Dn, Entry, Fault, Filter, Rdn, Scope, Search};
 use crate::mapping::MemberValue;
 use crate::store::StoreFault;
 
 impl Shadow {
+    /// Renames an entry as a server does that keeps references itself: what is read back shows them already.
+    pub fn rename_and_follow(
+        &self,
+        dn: &Dn,
+        new_rdn: &Rdn,
+        new_parent: Option<&Dn>,
+        read_back: &[AttributeName],
+    ) -> Result<Option<Entry>, Fault> {
+        self.rename(dn, new_rdn, new_parent, &[])?;
+        let new = new_parent.map_or_else(|| dn.with_rdn(new_rdn), |parent| parent.below(new_rdn));
+        if new != *dn {
+            self.told(self.follow(dn, Some(&new)).map_err(Stop::from))?;
+        }
+        if read_back.is_empty() {
+            return Ok(None);
+        }
+        let attributes = read_back.to_vec();
+        let search = Search { base: new, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        Ok(self.search(&search)?.into_iter().next())
+    }
+
+    /// Deletes an entry as a server does that keeps references itself.
+    pub fn delete_and_follow(&self, dn: &Dn) -> Result<(), Fault> {
+        self.delete(dn)?;
+        self.told(self.follow(dn, None).map_err(Stop::from))
+    }
+
     /// What refers to an entry follows it, or loses it. Servers do that by themselves and tell nobody; where they don't,
     /// the bridge does it in its next step.
     pub(super) fn follow(&self, old: &Dn, new: Option<&Dn>) -> Result<(), StoreFault> {

@@ -44,8 +44,16 @@ impl Step {
         let found = match self {
             Self::Add(dn, attributes) => target.add(dn, attributes, &[name("uid")]).await.map(drop),
             Self::Modify(dn, modifications, options) => target.modify(dn, modifications, options).await.map(drop),
-            Self::Rename(dn, rdn, parent) => target.rename(dn, rdn, parent.as_ref(), &[]).await.map(drop),
-            Self::Delete(dn) => target.delete(dn).await,
+            // The server beside it keeps no references.
+            Self::Rename(dn, rdn, parent) => match target {
+                Target::Shadow(shadow) => shadow.rename(dn, rdn, parent.as_ref(), &[]),
+                live @ Target::Live(_) => live.rename(dn, rdn, parent.as_ref(), &[]).await,
+            }
+            .map(drop),
+            Self::Delete(dn) => match target {
+                Target::Shadow(shadow) => shadow.delete(dn),
+                live @ Target::Live(_) => live.delete(dn).await,
+            },
             Self::Search(search) => {
                 let mut found: Vec<Dn> = match target.search(search).await {
                     Ok(found) => found.into_iter().map(|entry| entry.dn).collect(),
