@@ -49,6 +49,8 @@ impl Backstage {
         let job = move |session| async move { shadow::is_filled(&session, &known) };
         let filled = self.keep.ledger.store.read(job).await?;
         self.keep.filled.store(filled, Ordering::Release);
+        // The process before may have ended between what the directory did and its echo on the shadow.
+        self.keep.missed.store(filled, Ordering::Release);
         shadow::forget_made(&self.keep.ledger.store, &self.keep.shape).await.map(drop)
     }
 
@@ -117,7 +119,9 @@ impl Keeper {
         if self.seen.replace(now) != Some(now) {
             self.dropped |= shadow::forget_made(&ledger.store, shape).await.is_ok_and(|count| count > 0);
         }
-        self.dropped && !self.is_away()
+        // An owed change is not in the directory yet.
+        let behind = || self.keep.missed.load(Ordering::Acquire) && !ledger.owes();
+        (self.dropped || behind()) && !self.is_away()
     }
 
     fn is_away(&self) -> bool {

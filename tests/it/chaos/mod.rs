@@ -251,6 +251,9 @@ async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attri
         let kept = attributes.into_iter().filter(|(name, _)| !skipped(name));
         let values = kept.map(|(name, values)| {
             let mut values: Vec<String> = values.iter().map(plain).collect();
+            // 389 gives this class to whoever becomes a member and never takes it back: a membership that came and
+            // went while it was away leaves none.
+            values.retain(|value| value != "nsMemberOf");
             values.sort();
             (name, values)
         });

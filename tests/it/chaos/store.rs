@@ -17,11 +17,13 @@ pub struct Owed {
     pub reason: String,
 }
 
-/// What is in the queue of the daemon with this folder.
+/// What is in the queue of the daemon with this folder, apart from references that wait for somebody (state 3): they
+/// wait on a quiet day as well.
 pub fn owed(folder: &Path) -> Vec<Owed> {
     let store = open(folder);
-    let mut items =
-        store.prepare("SELECT state, resource, summary, reason FROM item ORDER BY number").expect("its items");
+    let mut items = store
+        .prepare("SELECT state, resource, summary, reason FROM item WHERE state <> 3 ORDER BY number")
+        .expect("its items");
     let read = |row: &Row<'_>| {
         let reason = row.get::<_, Option<String>>(3)?.unwrap_or_default();
         Ok(Owed { parked: row.get::<_, i64>(0)? != 0, resource: row.get(1)?, summary: row.get(2)?, reason })
@@ -31,7 +33,7 @@ pub fn owed(folder: &Path) -> Vec<Owed> {
 
 /// How many items are in the queue.
 pub fn count(folder: &Path) -> usize {
-    number(folder, "SELECT count(*) FROM item")
+    number(folder, "SELECT count(*) FROM item WHERE state <> 3")
 }
 
 /// Whether the directory has been read once.
