@@ -216,6 +216,7 @@ impl<'a> Draft<'a> {
             if change.emptied {
                 self.shadow.replace_links(self.doc.row, attribute, &added)?;
             } else {
+                self.shadow.note_left(attribute, &change.removed)?;
                 self.shadow.change_links(self.doc.row, attribute, &added, &change.removed)?;
             }
         }

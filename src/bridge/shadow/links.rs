@@ -41,6 +41,19 @@ impl Shadow {
         self.session.has_link(row, &field(attribute), form)
     }
 
+    /// Who leaves a list counts as seen: by the time that the directory is told, they must not have another name.
+    pub(super) fn note_left(&self, attribute: &AttributeName, forms: &[Vec<u8>]) -> Result<(), StoreFault> {
+        if self.rule(attribute) != Rule::Name {
+            return Ok(());
+        }
+        let names = forms.iter().filter_map(|form| Dn::parse(std::str::from_utf8(form).ok()?).ok());
+        for name in names {
+            let left = self.doc_at(&name)?.and_then(|doc| self.shape.id_of(&doc.entry));
+            self.run.note_seen(left);
+        }
+        Ok(())
+    }
+
     /// Adds values that are not there and removes forms of values.
     pub(super) fn change_links(
         &self,
