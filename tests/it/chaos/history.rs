@@ -80,13 +80,20 @@ pub struct Clients {
     /// for older systems from the time when users were created: what only the server can know shows when the change
     /// is carried out (docs/decisions/0011-outages.md).
     renames: bool,
+    /// Names may have a comma in them: 389 can't rename such an entry (it answers 1).
+    commas: bool,
     /// The resources that are there.
     pub alive: BTreeSet<Slot>,
 }
 
 impl Clients {
-    pub fn new(random: Rng, prefix: String, renames: bool) -> Self {
-        Self { random, prefix, renames, alive: BTreeSet::new() }
+    fn name(&self, client: usize, at: usize) -> String {
+        let name = if self.commas { NAMES[at].to_owned() } else { NAMES[at].replace(',', "") };
+        format!("{}{client}{name}", self.prefix)
+    }
+
+    pub fn new(random: Rng, prefix: String, renames: bool, commas: bool) -> Self {
+        Self { random, prefix, renames, commas, alive: BTreeSet::new() }
     }
 
     /// Requests that are sent side by side: what is right for one does not depend on how far the others are.
@@ -159,13 +166,14 @@ impl Clients {
     }
 
     fn user_name(&mut self, client: usize) -> String {
-        let name = format!("{}{client}{}", self.prefix, NAMES[self.random.usize(..NAMES.len())]);
+        let at = self.random.usize(..NAMES.len());
+        let name = self.name(client, at);
         if self.random.u8(..6) == 0 { name.to_uppercase() } else { name }
     }
 
     fn name_for(&mut self, client: usize, slot: &str) -> String {
         let own = slot.as_bytes().last().map_or(0, |digit| usize::from(digit - b'0'));
-        if self.renames { self.user_name(client) } else { format!("{}{client}{}", self.prefix, NAMES[own]) }
+        if self.renames { self.user_name(client) } else { self.name(client, own) }
     }
 
     fn group_name(&mut self, client: usize) -> String {

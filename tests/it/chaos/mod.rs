@@ -117,8 +117,12 @@ impl Pair {
     /// Plays one history.
     async fn play(&mut self, seed: u64) {
         let mut random = Rng::with_seed(seed);
-        let renames = self.calm_world.kind != Kind::ActiveDirectory;
-        let mut clients = Clients::new(random.fork(), format!("{:03x}", seed & 0xfff), renames);
+        let (renames, commas) = match self.calm_world.kind {
+            Kind::OpenLdap => (true, true),
+            Kind::ActiveDirectory => (false, true),
+            Kind::Ds389 => (true, false),
+        };
+        let mut clients = Clients::new(random.fork(), format!("{:03x}", seed & 0xfff), renames, commas);
         self.trace = format!("CHAOS_SEED={seed}\n");
         let mut left = random.usize(50..=200);
         while left > 0 {
