@@ -83,14 +83,7 @@ impl Waits {
         match action {
             Action::Create(_) => false,
             Action::Replace { .. } | Action::Delete { .. } => true,
-            Action::Patch { patch, .. } => patch.operations.iter().any(|operation| match &operation.path {
-                Some(PatchPath::Attribute { path, .. }) => stem(path) == self.attribute,
-                Some(PatchPath::Extension(urn)) => {
-                    let below = self.attribute.strip_prefix(&urn.to_lowercase());
-                    below.is_some_and(|rest| rest.starts_with(':'))
-                }
-                None => true,
-            }),
+            Action::Patch { patch, .. } => says(patch, &self.attribute),
         }
     }
 }
@@ -372,6 +365,23 @@ fn words_in(action: &Action, mapping: &ResourceMapping) -> HashSet<String> {
         Action::Delete { .. } => {}
     }
     texts.into_iter().map(str::to_lowercase).filter(|text| !others.contains(text)).collect()
+}
+
+/// Whether a patch says to whom a single reference leads. Who can't be found leaves the attribute as it was
+/// (docs/decisions/0006-references.md); so what an earlier patch has made of it must be there by then.
+pub(super) fn says_reference(patch: &Patch, mapping: &ResourceMapping) -> bool {
+    mapping.references().any(|path| says(patch, &stem(path)))
+}
+
+/// Whether a patch says something about an attribute, which is in lower case.
+fn says(patch: &Patch, attribute: &str) -> bool {
+    patch.operations.iter().any(|operation| match &operation.path {
+        Some(PatchPath::Attribute { path, .. }) => stem(path) == attribute,
+        Some(PatchPath::Extension(urn)) => {
+            attribute.strip_prefix(&urn.to_lowercase()).is_some_and(|rest| rest.starts_with(':'))
+        }
+        None => true,
+    })
 }
 
 /// The patch that sets a reference.

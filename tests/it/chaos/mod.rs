@@ -166,8 +166,8 @@ impl Pair {
 
     fn fail(&self, why: &str) -> ! {
         let log = self.storm.log();
-        let tail = log.lines().count().saturating_sub(80);
-        let log: Vec<&str> = log.lines().skip(tail).collect();
+        let shown = if std::env::var_os("CHAOS_LOG").is_some() { usize::MAX } else { 80 };
+        let log: Vec<&str> = log.lines().skip(log.lines().count().saturating_sub(shown)).collect();
         eprintln!("{}\n{}\n{why}", log.join("\n"), self.trace);
         panic!("a history went wrong: {}", self.trace.lines().next().unwrap_or_default());
     }
@@ -258,6 +258,11 @@ async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attri
             // 389 gives this class to whoever becomes a member and never takes it back: a membership that came and
             // went while it was away leaves none.
             values.retain(|value| value != "nsMemberOf");
+            // A name that refers to an entry is the same name in capitals: who was taken out of a group and put in
+            // again is written as the entry is called now, unless both happened in one modification.
+            if ["member", "memberOf", "manager"].contains(&name.as_str()) {
+                values.iter_mut().for_each(|value| *value = value.to_lowercase());
+            }
             values.sort();
             (name, values)
         });

@@ -15,7 +15,7 @@ use super::super::Ledger;
 use super::super::keep::{Keep, now};
 use super::super::schedule::{Keys, Schedule};
 use super::super::stored::Owed;
-use super::super::waiting::{self, Waits};
+use super::super::waiting::{self, Waits, says_reference};
 use super::{PATIENCE, TOGETHER};
 
 /// Items that are at hand at most.
@@ -146,8 +146,10 @@ impl Work {
         }
         match keep.read_payload(item) {
             Ok(owed) if self.schedule.push(item.number, keys.clone()) => {
+                let mapping = keep.mapping_of(owed.kind);
+                let alone = owed.patch().zip(mapping).is_some_and(|(patch, table)| says_reference(patch, table));
                 let parts = vec![Part { number: item.number, owed }];
-                let task = Task { parts, started: item.started, attempts: 0, alone: false };
+                let task = Task { parts, started: item.started, attempts: 0, alone };
                 self.items.insert(item.number, task);
             }
             Ok(_) => {}
