@@ -193,3 +193,23 @@ async fn a_manager_who_stays_away_is_named_anew_by_a_replace_and_waits_once() {
     world.scim.post("/Users", &okta_user("boss", "Bo", "Ss")).await.expect(201);
     has_manager(&world, "report", None).await;
 }
+
+#[tokio::test]
+async fn what_a_request_said_of_the_manager_stands_when_the_next_one_names_nobody() {
+    let (proxy, world) = behind(Kind::OpenLdap, "late-nobody").await;
+    let scim = &world.scim;
+    let user = scim.post("/Users", &okta_user("report", "Re", "Port")).await;
+    user.expect(201);
+    scim.post("/Users", &okta_user("boss", "Bo", "Ss")).await.expect(201);
+    proxy.refuse();
+    // Requests about one user that follow each other may be sent to the directory as one; these may not.
+    for manager in ["boss", "nobody.yet"] {
+        let sets = patch(&json!([{"op": "replace", "path": MANAGER, "value": manager}]));
+        scim.patch(&format!("/Users/{}", user.id()), &sets).await.expect(200);
+    }
+    let shown = scim.get(&format!("/Users/{}", user.id())).await;
+    assert!(!shown.expect(200)[ENTERPRISE]["manager"]["value"].is_null());
+    proxy.resume();
+    has_manager_beside(&world, "report", "boss").await;
+    assert_eq!(waiting(&world).len(), 1);
+}

@@ -51,6 +51,29 @@ impl Op {
     pub fn repeatable(&self) -> bool {
         !matches!(self, Self::Replace { if_match: true, .. } | Self::Patch { if_match: true, .. })
     }
+
+    /// The place that it is about.
+    pub fn slot(&self) -> Option<&Slot> {
+        match self {
+            Self::Create { slot, .. }
+            | Self::Replace { slot, .. }
+            | Self::Patch { slot, .. }
+            | Self::Delete { slot }
+            | Self::Get { slot } => Some(slot),
+            Self::List { .. } => None,
+        }
+    }
+
+    /// Whom it gives whom for a manager.
+    fn managers(&self) -> Vec<(Slot, Slot)> {
+        let (Self::Create { slot, body } | Self::Replace { slot, body, .. } | Self::Patch { slot, body, .. }) = self
+        else {
+            return Vec::new();
+        };
+        let operations = body["Operations"].as_array().into_iter().flatten().map(|operation| &operation["value"]);
+        let named = operations.chain([&body[ENTERPRISE]["manager"]["value"]]).filter_map(Value::as_str);
+        named.filter(|text| text.starts_with("@u")).map(|text| (slot.clone(), text.replace('@', ""))).collect()
+    }
 }
 
 impl std::fmt::Display for Op {
@@ -84,6 +107,8 @@ pub struct Clients {
     commas: bool,
     /// The resources that are there.
     pub alive: BTreeSet<Slot>,
+    /// Who was ever given whose user for a manager.
+    bonds: BTreeSet<(Slot, Slot)>,
 }
 
 impl Clients {
@@ -93,16 +118,27 @@ impl Clients {
     }
 
     pub fn new(random: Rng, prefix: String, renames: bool, commas: bool) -> Self {
-        Self { random, prefix, renames, commas, alive: BTreeSet::new() }
+        Self { random, prefix, renames, commas, alive: BTreeSet::new(), bonds: BTreeSet::new() }
     }
 
     /// Requests that are sent side by side: what is right for one does not depend on how far the others are.
     pub fn round(&mut self) -> Vec<Op> {
-        if self.random.u8(..3) == 0 {
+        let mut round = if self.random.u8(..3) == 0 {
             let client = self.random.usize(..CLIENTS);
-            return vec![self.anything(client)];
+            vec![self.anything(client)]
+        } else {
+            (0..CLIENTS).map(|client| self.own(client)).collect()
+        };
+        // What a user looks like depends on who is his manager and what that one is called.
+        let entangled = |one: &Op, other: &Op| {
+            let bond = one.slot().cloned().zip(other.slot().cloned());
+            bond.is_some_and(|bond| self.bonds.contains(&bond))
+        };
+        if round.iter().any(|one| round.iter().any(|other| entangled(one, other))) {
+            round.truncate(1);
         }
-        (0..CLIENTS).map(|client| self.own(client)).collect()
+        self.bonds.extend(round.iter().flat_map(Op::managers));
+        round
     }
 
     /// Something that concerns a client's own users only.

@@ -44,7 +44,7 @@ struct Pair {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_can_tell_an_outage_from_a_quiet_day() {
-    on(Kind::OpenLdap, 8, WORKERS).await;
+    on(Kind::OpenLdap, 200, WORKERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,10 +136,8 @@ impl Pair {
             let stormy = futures_util::future::join_all(round.iter().map(|op| self.stormy.play(op))).await;
             for ((op, calm), stormy) in round.iter().zip(&calm).zip(&stormy) {
                 let _ = writeln!(self.trace, "{op} -> {}", calm.status);
-                if calm != stormy && std::env::var_os("CHAOS_DUMP").is_some() {
-                    for (raw, base) in [(&self.calm_world.raw, &self.calm_world.base), (&self.raw, &self.base)] {
-                        eprintln!("{:#?}", entries(self.calm_world.facts(), raw, base).await);
-                    }
+                if calm != stormy {
+                    self.tell(op.slot()).await;
                 }
                 self.compare(calm, stormy);
             }
@@ -153,6 +151,20 @@ impl Pair {
         self.compare_directories().await;
         self.compare_all().await;
         self.wipe().await;
+    }
+
+    /// What there is to know when answers differ.
+    async fn tell(&self, slot: Option<&String>) {
+        for side in [&self.calm, &*self.stormy] {
+            if let Some(slot) = slot {
+                eprintln!("{}", side.told(slot).await);
+            }
+        }
+        if std::env::var_os("CHAOS_DUMP").is_some() {
+            for (raw, base) in [(&self.calm_world.raw, &self.calm_world.base), (&self.raw, &self.base)] {
+                eprintln!("{:#?}", entries(self.calm_world.facts(), raw, base).await);
+            }
+        }
     }
 
     fn compare(&self, calm: &Seen, stormy: &Seen) {

@@ -24,7 +24,8 @@ pub struct Side {
 #[derive(Default)]
 struct Known {
     ids: BTreeMap<Slot, String>,
-    tags: BTreeMap<Slot, String>,
+    /// The version of each, and the resource as it was then.
+    tags: BTreeMap<Slot, (String, String)>,
     /// Every id that was ever given out, with a name that is the same on both sides.
     labels: Vec<(String, String)>,
     alive: BTreeSet<Slot>,
@@ -53,6 +54,14 @@ impl Side {
     /// The bridge is reached elsewhere from now on.
     pub fn moved(&self, scim: Scim) {
         *self.scim.write().unwrap() = scim;
+    }
+
+    /// What a place has in it now, and what its client last saw there.
+    pub async fn told(&self, slot: &str) -> String {
+        let path = format!("{}/{}", collection(slot), self.id(slot));
+        let now = self.ask(Method::GET, &path, None, None).await.0.text;
+        let seen = self.known.lock().unwrap().tags.get(slot).map(|(_, text)| text.clone());
+        format!("{slot} now: {now}\n{slot} as it was seen: {}", seen.unwrap_or_default())
     }
 
     /// Deletes all that was ever created, and forgets what the clients know.
@@ -161,7 +170,7 @@ impl Side {
 
     async fn change(&self, method: Method, slot: &str, body: Option<&Value>, if_match: bool) -> Seen {
         let path = format!("{}/{}", collection(slot), self.id(slot));
-        let tag = if if_match { self.known.lock().unwrap().tags.get(slot).cloned() } else { None };
+        let tag = if if_match { self.known.lock().unwrap().tags.get(slot).map(|(tag, _)| tag.clone()) } else { None };
         let (answer, _) = self.ask(method, &path, body, tag).await;
         self.note_tag(slot, &answer);
         self.seen(&answer, false)
@@ -189,7 +198,8 @@ impl Side {
 
     fn note_tag(&self, slot: &str, answer: &Answer) {
         if let Some(tag) = answer.body["meta"]["version"].as_str() {
-            self.known.lock().unwrap().tags.insert(slot.to_owned(), tag.to_owned());
+            let known = (tag.to_owned(), answer.text.clone());
+            self.known.lock().unwrap().tags.insert(slot.to_owned(), known);
         }
     }
 
