@@ -227,17 +227,28 @@ impl Carrier {
         let mut empties = false;
         for _ in 0..ROUNDS {
             let modifications = together(members, place, &delta, empties, beside);
-            let assertion = beside.assertion.clone().or_else(|| self.same_group(mapping, members, place, id));
+            let expected = self.as_expected(mapping, members, place, (id, !delta.add.is_empty()));
+            let assertion = both(beside.assertion.clone(), expected);
             let options = ModifyOptions { read_back: beside.read_back.clone(), assertion, permissive: false };
             match self.inner.target.modify(&place.dn, &modifications, &options).await {
                 Ok(entry) => {
                     place.nobody = empties || (place.nobody && delta.add.is_empty());
+                    if empties {
+                        self.leave_alone(members, place).await?;
+                    }
                     return Ok(Some(entry));
                 }
                 // The last member goes: the one who stands for nobody takes the place.
                 Err(fault) if fault.kind == Kind::ObjectClass && mapping.needs_a_member(self.dialect()) && !empties => {
                     empties = delta.add.is_empty() && !delta.is_empty();
                     if !empties {
+                        return Err(fault);
+                    }
+                }
+                // Somebody else took the last member out meanwhile.
+                Err(fault) if fault.kind == Kind::AssertionFailed && !place.nobody => {
+                    place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
+                    if !place.nobody {
                         return Err(fault);
                     }
                 }
@@ -260,17 +271,39 @@ impl Carrier {
         Err(directory::Fault::new(Kind::Busy, "the members of the group change faster than they can be compared"))
     }
 
-    /// What must be true of an entry whose place was only remembered.
-    fn same_group(&self, mapping: &ResourceMapping, members: &Members, place: &Place, id: &str) -> Option<Filter> {
-        if !place.remembered {
-            return None;
+    /// What must be true of the entry: where its place was only remembered, that it is the same group; where somebody
+    /// is to come, that the one who stands for nobody did not come meanwhile, for nobody would take him out.
+    fn as_expected(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &Place,
+        (id, adds): (&str, bool),
+    ) -> Option<Filter> {
+        let same = mapping.id.filter(id).filter(|_| place.remembered);
+        let dialect = self.dialect();
+        let could_come = mapping.needs_a_member(dialect) && dialect.assertion && !place.nobody && adds;
+        let nobody = Filter::Equal(members.attribute.clone(), members.placeholder.clone().into_bytes());
+        both(same, could_come.then(|| Filter::Not(Box::new(nobody))))
+    }
+
+    /// Takes out the one who stands for nobody again if somebody came in the same moment.
+    async fn leave_alone(&self, members: &Members, place: &mut Place) -> Result<(), directory::Fault> {
+        let attributes = vec![members.attribute.clone()];
+        let base = place.dn.clone();
+        let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        let found = self.inner.target.search(&search).await?;
+        if found.iter().all(|entry| entry.values(&members.attribute).len() < 2) {
+            return Ok(());
         }
-        let mut filters = vec![mapping.id.filter(id)?];
-        if mapping.needs_a_member(self.dialect()) && !place.nobody {
-            let nobody = Filter::Equal(members.attribute.clone(), members.placeholder.clone().into_bytes());
-            filters.push(Filter::Not(Box::new(nobody)));
+        let modifications = members.modifications(Vec::new(), vec![members.placeholder.clone().into_bytes()]);
+        match self.inner.target.modify(&place.dn, &modifications, &ModifyOptions::default()).await {
+            Ok(_) => place.nobody = false,
+            // They are gone as well by now, or took him out themselves.
+            Err(fault) if fault.kind == Kind::ObjectClass || self.is_there_or_gone(&fault) => {}
+            Err(fault) => return Err(fault),
         }
-        Some(Filter::And(filters))
+        Ok(())
     }
 
     fn is_there_or_gone(&self, fault: &directory::Fault) -> bool {
@@ -337,6 +370,14 @@ fn together(
     let mut modifications = beside.modifications.clone();
     modifications.extend(members.modifications(add, remove));
     modifications
+}
+
+/// What holds where both hold.
+fn both(one: Option<Filter>, other: Option<Filter>) -> Option<Filter> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(Filter::And(vec![one, other])),
+        (one, other) => one.or(other),
+    }
 }
 
 /// Cuts what fits into one request off the front of `delta`; returns the rest.

@@ -12,6 +12,7 @@ on_every_directory! {
     a_member_that_does_not_exist_is_named_and_nothing_is_applied,
     hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups,
     thirty_clients_at_once_end_with_exactly_what_they_asked_for,
+    who_comes_while_the_last_member_goes_does_not_stand_beside_nobody,
     who_is_deleted_or_renamed_leaves_no_stale_name_behind,
     a_users_groups_are_shown_and_follow_memberships,
 }
@@ -208,6 +209,23 @@ async fn thirty_clients_at_once_end_with_exactly_what_they_asked_for(kind: Kind)
     assert_eq!(world.members("G").await, world.nobody());
     send(ids.iter().flat_map(|id| [add(id), add(id)]).collect()).await;
     assert_eq!(world.members("G").await.len(), 30);
+}
+
+async fn who_comes_while_the_last_member_goes_does_not_stand_beside_nobody(kind: Kind) {
+    let world = World::on(kind, "group-last").await;
+    let stays = world.person("stays").await;
+    let mut groups = Vec::new();
+    for number in 0..40 {
+        let goes = world.person(&format!("goes{number}")).await;
+        groups.push((format!("G{number}"), world.group(&format!("G{number}"), &[&goes]).await, goes));
+    }
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": stays}]}]);
+    for (name, group, goes) in &groups {
+        let path = format!("/Users/{goes}");
+        let (gone, ()) = tokio::join!(world.scim.delete(&path), world.patch_group(group, add.clone()));
+        gone.expect(204);
+        assert_eq!(world.members(name).await, set(&["stays"]), "{name}");
+    }
 }
 
 async fn who_is_deleted_or_renamed_leaves_no_stale_name_behind(kind: Kind) {
