@@ -1,6 +1,8 @@
 //! One resource by its id, and from entries to finished resources.
 
-use crate::directory::{self, AttributeName, Dn, Entry, Filter, Scope, Search};
+use std::ops::ControlFlow;
+
+use crate::directory::{self, AttributeName, Dn, Entry, FaultKind, Filter, Scope, Search};
 use crate::mapping::{Delete, GroupsOf, NoId, Pointer, Reading, ResourceMapping};
 use crate::scim::{AttributePath, Projection, Resource, ResourceKind};
 
@@ -46,7 +48,8 @@ impl Carrier {
         found.into_iter().next().ok_or_else(not_found)
     }
 
-    /// The entries of this kind that `filter` matches, wherever entries of this kind may stand. For few of them.
+    /// The entries of this kind that `filter` matches, wherever entries of this kind may stand. All of them are held in
+    /// memory.
     pub(super) async fn find(
         &self,
         mapping: &ResourceMapping,
@@ -68,9 +71,25 @@ impl Carrier {
         let mut found = Vec::new();
         for base in mapping.search_bases() {
             search.base = base;
-            found.extend(self.inner.target.search(&search).await?);
+            found.extend(self.search_whole(&search).await?);
         }
         found.retain(|entry| in_sight(mapping, &entry.dn));
+        Ok(found)
+    }
+
+    /// Everything that `search` finds: one search where few are found, as is usual, and page by page where the server
+    /// does not send as many at once. A manager may have thousands of reports.
+    pub(super) async fn search_whole(&self, search: &Search) -> Result<Vec<Entry>, directory::Fault> {
+        match self.inner.target.search(search).await {
+            Err(fault) if fault.kind == FaultKind::SizeLimit => {}
+            other => return other,
+        }
+        let mut found = Vec::new();
+        let mut gather = |entry| {
+            found.push(entry);
+            ControlFlow::Continue(())
+        };
+        self.inner.target.scan(search, &mut gather).await?;
         Ok(found)
     }
 

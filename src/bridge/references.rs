@@ -138,7 +138,7 @@ impl Carrier {
         attributes.push(mapping.id.attribute.clone());
         let filter = Filter::And(vec![filter, mapping.filter.clone()]);
         let search = Search { base: parent, scope: Scope::One, filter, attributes, size_limit: 0 };
-        match self.inner.target.search(&search).await {
+        match self.search_whole(&search).await {
             Ok(entries) => Ok(entries.into_iter().filter(|entry| dns.contains(&entry.dn)).collect()),
             Err(fault) if fault.kind == FaultKind::NotFound => Ok(Vec::new()),
             Err(fault) => Err(self.fault(fault)),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+mod pages;
+
 use super::group_names::Touched;
 use super::*;
 use crate::directory::tests::domain::Domain;
@@ -19,6 +21,10 @@ const NAME: &str = "cn=ada@x.test";
 /// A carrier of the shipped table, with some of its text exchanged.
 async fn carrier(domain: &Domain, password_sync: bool, change: (&str, &str)) -> Carrier {
     let peer = domain.serve().await;
+    carrier_to(Domain::directory(&peer), password_sync, change)
+}
+
+fn carrier_to(directory: Directory, password_sync: bool, change: (&str, &str)) -> Carrier {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/conf/mapping/active-directory.toml");
     let text = std::fs::read_to_string(file).unwrap().replace(change.0, change.1);
     let dialect: &Dialect = Kind::ActiveDirectory.dialect();
@@ -34,7 +40,7 @@ async fn carrier(domain: &Domain, password_sync: bool, change: (&str, &str)) -> 
         hands_over: false,
         protect: Arc::default(),
     };
-    let live = Live::new(Domain::directory(&peer), &mapping, Arc::default());
+    let live = Live::new(directory, &mapping, Arc::default());
     Carrier::new(Arc::new(mapping), Target::Live(live), policy, snapshot::Snapshots::default())
 }
 
@@ -204,7 +210,7 @@ async fn an_account_without_password_gets_one_when_it_is_enabled() {
     let name = "cn=ada@x.test,CN=Users,DC=x,DC=test";
     let upn = ("userPrincipalName", "ada@x.test");
     domain.put(name, &[("objectClass", "user"), ("cn", "ada@x.test"), upn, ("userAccountControl", "514")]);
-    let id = "01010101-0101-0101-0101-010101010101";
+    let id = "01000100-0100-0100-0001-000100010001";
     assert!(is_active(&replace(&carrier, id, ada("", true)).await.unwrap()));
     assert!(domain.value(NAME, "unicodePwd").is_some());
     assert_eq!(

@@ -55,6 +55,10 @@ pub struct Dialect {
     pub permissive_modify: bool,
     /// The assertion control (RFC 4528) works.
     pub assertion: bool,
+    /// The attribute with an entry's own DN, where an assertion must be confined to the entry that is changed:
+    /// OpenLDAP's overlay memberof takes the control along to the entries of the members who come and go, where the
+    /// assertion does not hold, and leaves their memberOf as it was.
+    pub confines_assertions: Option<AttributeName>,
     /// The post-read control (RFC 4527) is to be expected; whether a server has it is read from its root DSE.
     pub post_read: bool,
     /// The dereference control is to be expected, and answers for large groups in a fraction of the time that
@@ -132,6 +136,7 @@ const OPEN_LDAP: Dialect = Dialect {
     change_mark: Some(AttributeName::literal("entryCSN")),
     permissive_modify: true,
     assertion: true,
+    confines_assertions: Some(AttributeName::literal("entryDN")),
     post_read: true,
     dereference: true,
     empty_groups: false,
@@ -167,6 +172,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     change_mark: Some(AttributeName::literal("uSNChanged")),
     permissive_modify: true,
     assertion: false,
+    confines_assertions: None,
     post_read: false,
     dereference: false,
     empty_groups: true,
@@ -230,6 +236,7 @@ const DS_389: Dialect = Dialect {
     change_mark: None,
     permissive_modify: false,
     assertion: false,
+    confines_assertions: None,
     post_read: true,
     dereference: true,
     empty_groups: true,

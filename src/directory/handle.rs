@@ -114,7 +114,17 @@ impl Directory {
             return Ok(None);
         }
         let permissive = options.permissive && self.dialect().permissive_modify;
+        let confined = self.confined(dn, options);
+        let options = confined.as_ref().unwrap_or(options);
         self.write(&Operation::Modify { dn, modifications, options, permissive }).await
+    }
+
+    /// The options with an assertion that holds for every entry but `dn`, where the server looks at others, too.
+    fn confined(&self, dn: &Dn, options: &ModifyOptions) -> Option<ModifyOptions> {
+        let (own_name, asserted) = self.dialect().confines_assertions.as_ref().zip(options.assertion.as_ref())?;
+        let is_another = Filter::Not(Box::new(Filter::Equal(own_name.clone(), dn.as_str().as_bytes().to_vec())));
+        let assertion = Some(Filter::Or(vec![is_another, asserted.clone()]));
+        Some(ModifyOptions { assertion, ..options.clone() })
     }
 
     /// Renames an entry, moves it below `new_parent`, or both. Values of the old name go from the entry.

@@ -1,5 +1,6 @@
 //! The conversation with a server that misbehaves on purpose.
 
+mod asked;
 pub(crate) mod domain;
 pub(crate) mod peer;
 

@@ -52,6 +52,12 @@ pub struct Facts {
     pub person_class: &'static str,
     /// The object class of groups.
     pub group_class: &'static str,
+    /// The object classes that the server gives to whoever becomes a member of a group, and never takes back.
+    pub class_of_members: &'static [&'static str],
+    /// The attribute in which the server tells whose manager somebody is.
+    pub reports: Option<&'static str>,
+    /// The attribute that the shipped mapping has for the externalId of groups.
+    pub group_external: &'static str,
     /// The attribute that identifies an entry.
     pub id: &'static str,
     /// The shipped mapping's value of `disable`.
@@ -107,6 +113,9 @@ const SLAPD: Facts = Facts {
     person: &["inetOrgPerson", "organizationalPerson", "person", "top"],
     person_class: "inetOrgPerson",
     group_class: "groupOfNames",
+    class_of_members: &[],
+    reports: None,
+    group_external: "businessCategory",
     id: "entryUUID",
     disable: "ppolicy",
     lock: "pwdAccountLockedTime",
@@ -145,6 +154,9 @@ const SAMBA: Facts = Facts {
     person: &["organizationalPerson", "person", "top", "user"],
     person_class: "user",
     group_class: "group",
+    class_of_members: &[],
+    reports: Some("directReports"),
+    group_external: "adminDescription",
     id: "objectGUID",
     disable: "ad-account-control",
     lock: "userAccountControl",
@@ -200,6 +212,7 @@ const DS_389: Facts = Facts {
     label: "389 Directory Server",
     mapping: "mapping/389ds.toml",
     admin: ("cn=Directory Manager", "Root-Account-7"),
+    class_of_members: &["nsMemberOf"],
     id: "nsUniqueId",
     disable: "ns-account-lock",
     lock: "nsAccountLock",

@@ -185,10 +185,10 @@ async fn a_user_principal_name_that_is_taken_is_a_conflict_that_names_it() {
 
 #[tokio::test]
 async fn a_short_user_name_gets_the_domain_and_is_found_with_and_without_it() {
-    let changes = [(
-        "ldap = \"userPrincipalName\", required = true }",
-        "ldap = \"userPrincipalName\", required = true, suffix = \"@{domain}\" }",
-    )];
+    // As an admin switches it on: the row as it is shipped goes, the one behind a # takes its place.
+    let row = "  { scim = \"userName\", ldap = \"userPrincipalName\", required = true";
+    let (shipped, offered) = ([row, " },\n"].concat(), row.replace("  {", "  # {"));
+    let changes = [(&*shipped, ""), (&*offered, row)];
     let world = with_table("ad-suffix", "", &changes).await;
     let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
     assert_eq!(created.expect(201)["userName"], "ada@example.test");

@@ -15,6 +15,7 @@ on_every_directory! {
     who_comes_while_the_last_member_goes_does_not_stand_beside_nobody,
     who_is_deleted_or_renamed_leaves_no_stale_name_behind,
     a_users_groups_are_shown_and_follow_memberships,
+    every_change_of_members_reaches_the_members_own_entries,
 }
 
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -339,4 +340,25 @@ async fn attributes_and_members_change_in_one_step_or_not_at_all() {
     ]);
     world.scim.patch(&path, &patch(&renamed)).await.expect_error(400, "invalidValue");
     assert_eq!(world.members("G").await, set(&["b"]), "the old name is back");
+}
+
+/// The first change looks for the group, the others remember where it was.
+async fn every_change_of_members_reaches_the_members_own_entries(kind: Kind) {
+    let world = World::on(kind, "groups-own-entries").await;
+    let ids = world.people_named(&["a", "b", "c"]).await;
+    let (group, inner) = (world.group("Team", &[]).await, world.group("Inner", &[]).await);
+    let dn = vec![world.group_dn("Team")];
+    for id in ids.iter().chain([&inner]) {
+        world.patch_group(&group, json!([{"op": "add", "path": "members", "value": values(&[id])}])).await;
+    }
+    let own = |name: &str| if name == "Inner" { world.group_dn(name) } else { world.dn(name) };
+    for name in ["a", "b", "c", "Inner"] {
+        world.raw.wait_for(&own(name), |entry| entry.get("memberOf") == Some(&dn)).await;
+    }
+    for id in ids.iter().chain([&inner]) {
+        world.patch_group(&group, json!([{"op": "remove", "path": "members", "value": values(&[id])}])).await;
+    }
+    for name in ["a", "b", "c", "Inner"] {
+        world.raw.wait_for(&own(name), |entry| !entry.contains_key("memberOf")).await;
+    }
 }

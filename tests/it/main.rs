@@ -55,6 +55,7 @@ mod harness_slapd;
 mod hostile;
 mod large;
 mod late_references;
+mod life_cycles;
 mod listeners;
 mod lists;
 mod members;

@@ -1,14 +1,16 @@
-//! A domain of Active Directory in what it does otherwise than Samba: accounts, passwords and names.
+//! A domain of Active Directory in what it does otherwise than Samba: accounts, passwords and names, and how much it
+//! sends at once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::super::ber::{self, Reader};
 use super::super::{Directory, Dn, Kind, Settings};
-use super::peer::{ADD, DELETE, MODIFY, Peer, Reply, Request, SEARCH, entry, result};
+use super::asked::{self, Asked};
+use super::peer::{ADD, DELETE, MODIFY, Peer, Reply, Request, SEARCH, entry, page_control, result};
 
 type Values = Vec<Vec<u8>>;
-type Attributes = BTreeMap<String, Values>;
+pub(super) type Attributes = BTreeMap<String, Values>;
 
 /// What happens in the domain.
 #[derive(Clone)]
@@ -21,7 +23,8 @@ struct State {
     password_in_add: bool,
     /// The number of a write, from 1, after which the connection breaks instead of an answer.
     lose: Option<usize>,
-    made: u8,
+    made: u16,
+    cut_short: usize,
 }
 
 /// A refusal: result code and diagnostic.
@@ -38,11 +41,26 @@ const POLICY: Refused = (53, "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WIL
 const UNWILLING: Refused = (53, "0000001F: SvcErr: DSID-031A120C, problem 5003 (WILL_NOT_PERFORM), data 0\n\0");
 const NO_OBJECT: Refused = (32, "0000208D: NameErr: DSID-0310021B, problem 2001 (NO_OBJECT), data 0\n\0");
 
+const NO_VALUE: Refused =
+    (16, "00002085: AtrErr: DSID-03152DFE, #1:\n\t0: 00002085: problem 1001 (NO_ATTRIBUTE_OR_VAL)\n\0");
+
 const DISABLED: i64 = 2;
+/// The most entries of one answer, paged or not (`MaxPageSize`).
+pub(crate) const MAX_PAGE_SIZE: usize = 1000;
+/// The most values of one attribute in an entry (`MaxValRange`).
+pub(crate) const MAX_VAL_RANGE: usize = 1500;
+const SIZE_LIMIT: u8 = 4;
 
 impl Domain {
     pub(crate) fn new(password_in_add: bool) -> Self {
-        Self(Arc::new(Mutex::new(State { entries: vec![], log: vec![], password_in_add, lose: None, made: 0 })))
+        Self(Arc::new(Mutex::new(State {
+            entries: vec![],
+            log: vec![],
+            password_in_add,
+            lose: None,
+            made: 0,
+            cut_short: 0,
+        })))
     }
 
     /// A server of the domain.
@@ -53,7 +71,12 @@ impl Domain {
 
     /// The directory that this server is.
     pub(crate) fn directory(peer: &Peer) -> Directory {
-        Directory::new(Settings { kind: Kind::ActiveDirectory, page_size: 500, ..Peer::settings(&[peer]) }).unwrap()
+        Self::paged(peer, 500)
+    }
+
+    /// The same, read in pages of this size.
+    pub(crate) fn paged(peer: &Peer, page_size: u32) -> Directory {
+        Directory::new(Settings { kind: Kind::ActiveDirectory, page_size, ..Peer::settings(&[peer]) }).unwrap()
     }
 
     /// The connection breaks instead of an answer to the write with this number, from 1; the write is carried out.
@@ -64,8 +87,9 @@ impl Domain {
     /// Puts an entry of somebody else there.
     pub(crate) fn put(&self, dn: &str, attributes: &[(&str, &str)]) {
         let mut state = self.0.lock().unwrap();
-        let attributes = attributes.iter().map(|(name, value)| (name.to_lowercase(), vec![value.as_bytes().to_vec()]));
-        let mut attributes: Attributes = attributes.collect();
+        let given = attributes.iter().map(|(name, value)| (name.to_lowercase(), value.as_bytes().to_vec()));
+        let mut attributes = Attributes::new();
+        given.for_each(|(name, value)| attributes.entry(name).or_default().push(value));
         attributes.entry("objectclass".to_owned()).or_insert_with(|| vec![b"user".to_vec()]);
         state.insert(Dn::parse(dn).unwrap(), attributes);
     }
@@ -75,6 +99,18 @@ impl Domain {
         let state = self.0.lock().unwrap();
         let (_, attributes) = state.entries.iter().find(|(known, _)| known.as_str().starts_with(dn))?;
         attributes.get(&attribute.to_lowercase()).map(|values| String::from_utf8_lossy(&values[0]).into_owned())
+    }
+
+    /// How many entries hold this value.
+    pub(crate) fn holders(&self, attribute: &str, value: &str) -> usize {
+        let state = self.0.lock().unwrap();
+        let wanted = Asked::Equal(attribute.to_lowercase(), value.as_bytes().to_vec());
+        state.entries.iter().filter(|(_, attributes)| wanted.holds(attributes)).count()
+    }
+
+    /// How many answers were cut short because too many entries would have been in them.
+    pub(crate) fn cut_short(&self) -> usize {
+        self.0.lock().unwrap().cut_short
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -115,7 +151,7 @@ impl Domain {
 impl State {
     fn insert(&mut self, dn: Dn, mut attributes: Attributes) {
         self.made += 1;
-        attributes.insert("objectguid".to_owned(), vec![vec![self.made; 16]]);
+        attributes.insert("objectguid".to_owned(), vec![self.made.to_be_bytes().repeat(8)]);
         attributes.insert("objectcategory".to_owned(), vec![b"person".to_vec()]);
         self.entries.push((dn, attributes));
     }
@@ -162,9 +198,8 @@ impl State {
         while let Some(mut change) = list.take(&[ber::SEQUENCE]).map(Reader) {
             let kind = change.take(&[0x0a]).unwrap()[0];
             let (key, values) = attribute(&mut Reader(change.take(&[ber::SEQUENCE]).unwrap()));
-            // Deleting is followed by adding in everything that these tests send.
-            if kind != 1 {
-                after.insert(key.clone(), values);
+            apply(&mut after, kind, &key, values)?;
+            if kind != DELETE_VALUES {
                 names.push(key);
             }
         }
@@ -183,24 +218,52 @@ impl State {
         if self.entries.len() < before { Ok(()) } else { Err(NO_OBJECT) }
     }
 
-    fn search(&self, request: &Request) -> Reply {
-        let mut reader = Reader(&request.content);
-        let mut reader = Reader(reader.take(&[SEARCH]).unwrap());
-        let base = name(&mut reader);
-        let scope = reader.take(&[0x0a]).unwrap()[0];
-        for tag in [0x0a, ber::INTEGER, ber::INTEGER, 0x01] {
-            reader.take(&[tag]).unwrap();
-        }
-        let filter = reader.0;
-        let within = |dn: &Dn| if scope == 0 { *dn == base } else { dn.is_within(&base) };
-        let found =
-            self.entries.iter().filter(|(dn, attributes)| within(dn) && matches(&mut Reader(filter), attributes));
-        let found: Vec<Vec<u8>> = found.map(|(dn, attributes)| written(dn, attributes)).collect();
-        if found.is_empty() && scope == 0 {
+    fn search(&mut self, request: &Request) -> Reply {
+        let search = asked::Search::read(&request.content);
+        let within = |dn: &Dn| if search.scope == 0 { *dn == search.base } else { dn.is_within(&search.base) };
+        let found = self.entries.iter().filter(|(dn, attributes)| within(dn) && search.filter.holds(attributes));
+        let found: Vec<&(Dn, Attributes)> = found.collect();
+        if found.is_empty() && search.scope == 0 {
             return Reply::Send(vec![(0x65, result(NO_OBJECT.0, NO_OBJECT.1), vec![])]);
         }
-        Reply::found(&found)
+        let (skip, most) = search.page.unwrap_or((0, MAX_PAGE_SIZE));
+        let sent = found.iter().skip(skip).take(most.min(MAX_PAGE_SIZE));
+        let mut messages: Vec<_> =
+            sent.map(|(dn, attributes)| (0x64, written(dn, attributes, &search.attributes), vec![])).collect();
+        let behind = skip + messages.len();
+        let is_whole = behind >= found.len();
+        let (code, controls) = match search.page {
+            Some(_) if is_whole => (0, page_control(b"")),
+            Some(_) => (0, page_control(behind.to_string().as_bytes())),
+            None => (if is_whole { 0 } else { SIZE_LIMIT }, vec![]),
+        };
+        self.cut_short += usize::from(code == SIZE_LIMIT);
+        messages.push((0x65, result(code, ""), controls));
+        Reply::Send(messages)
     }
+}
+
+const DELETE_VALUES: u8 = 1;
+
+/// One part of a modify (RFC 4511 section 4.6).
+fn apply(attributes: &mut Attributes, kind: u8, key: &str, values: Values) -> Result<(), Refused> {
+    let held = attributes.entry(key.to_owned()).or_default();
+    match kind {
+        0 => held.extend(values),
+        DELETE_VALUES if values.is_empty() => held.clear(),
+        DELETE_VALUES => {
+            let before = held.len();
+            held.retain(|held| !values.iter().any(|gone| gone.eq_ignore_ascii_case(held)));
+            if before - held.len() < values.len() {
+                return Err(NO_VALUE);
+            }
+        }
+        _ => *held = values,
+    }
+    if held.is_empty() {
+        attributes.remove(key);
+    }
+    Ok(())
 }
 
 /// What the domain demands of an account: a password by its policy, and one at all before it is enabled.
@@ -223,7 +286,7 @@ fn lower(attributes: &Attributes, key: &str) -> Option<Vec<u8>> {
     attributes.get(key).map(|values| values[0].to_ascii_lowercase())
 }
 
-fn name(reader: &mut Reader<'_>) -> Dn {
+pub(super) fn name(reader: &mut Reader<'_>) -> Dn {
     Dn::parse(std::str::from_utf8(reader.take(&[ber::OCTETS]).unwrap()).unwrap()).unwrap()
 }
 
@@ -237,37 +300,26 @@ fn attribute(reader: &mut Reader<'_>) -> (String, Values) {
     (key, values)
 }
 
-/// RFC 4511 section 4.5.1.7, as far as these tests search.
-fn matches(reader: &mut Reader<'_>, attributes: &Attributes) -> bool {
-    let tag = reader.0[0];
-    let mut content = Reader(reader.take(&[tag]).unwrap());
-    let parts = |content: &mut Reader<'_>| {
-        let mut all = Vec::new();
-        while !content.is_done() {
-            all.push(matches(content, attributes));
-        }
-        all
-    };
-    match tag {
-        0xa0 => parts(&mut content).into_iter().all(|it| it),
-        0xa1 => parts(&mut content).into_iter().any(|it| it),
-        0xa2 => !parts(&mut content)[0],
-        0xa3 => {
-            let key = String::from_utf8_lossy(content.take(&[ber::OCTETS]).unwrap()).to_lowercase();
-            let value = content.take(&[ber::OCTETS]).unwrap().to_ascii_lowercase();
-            attributes.get(&key).is_some_and(|all| all.iter().any(|has| has.to_ascii_lowercase() == value))
-        }
-        0x87 => attributes.contains_key(&String::from_utf8_lossy(content.0).to_lowercase()),
-        other => panic!("a filter with {other:x}"),
-    }
-}
-
-fn written(dn: &Dn, attributes: &Attributes) -> Vec<u8> {
-    let shown: Vec<(&str, Vec<&[u8]>)> = attributes
+fn written(dn: &Dn, attributes: &Attributes, wanted: &[String]) -> Vec<u8> {
+    let shown: Vec<(String, Vec<&[u8]>)> = attributes
         .iter()
         .filter(|(key, _)| *key != "unicodepwd")
-        .map(|(key, values)| (key.as_str(), values.iter().map(Vec::as_slice).collect()))
+        .map(|(key, values)| ranged(key, values, wanted))
         .collect();
-    let shown: Vec<(&str, &[&[u8]])> = shown.iter().map(|(key, values)| (*key, values.as_slice())).collect();
+    let shown: Vec<(&str, &[&[u8]])> = shown.iter().map(|(key, values)| (key.as_str(), values.as_slice())).collect();
     entry(dn.as_str(), &shown)
+}
+
+/// The values from the one that is asked for, by the name of the piece that they are.
+fn ranged<'a>(key: &str, values: &'a [Vec<u8>], wanted: &[String]) -> (String, Vec<&'a [u8]>) {
+    let asked = wanted.iter().find_map(|name| name.strip_prefix(key)?.strip_prefix(";range=")?.strip_suffix("-*"));
+    let first: usize = asked.map_or(0, |number| number.parse().unwrap());
+    let piece: Vec<&[u8]> = values.iter().skip(first).take(MAX_VAL_RANGE).map(Vec::as_slice).collect();
+    let behind = first + piece.len();
+    let name = match (asked, behind < values.len()) {
+        (None, false) => key.to_owned(),
+        (_, true) => format!("{key};range={first}-{}", behind - 1),
+        (Some(_), false) => format!("{key};range={first}-*"),
+    };
+    (name, piece)
 }
