@@ -33,6 +33,7 @@ mod socket;
 mod srv;
 mod tls;
 mod url;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;
