@@ -58,12 +58,12 @@ pub(super) struct Wire {
     /// The number of its server among the servers of the directory.
     pub endpoint: usize,
     /// The number of the last request.
-    last: u32,
+    last: i32,
 }
 
 /// A message: all of its bytes, from which everything else is cut.
 struct Message {
-    number: u32,
+    number: i32,
     tag: u8,
     operation: Bytes,
     controls: Bytes,
@@ -146,10 +146,9 @@ impl Wire {
     }
 
     async fn send(&mut self, tag: u8, request: &[u8], controls: &[u8]) -> Result<(), Broken> {
-        self.last += 1;
+        self.last = self.last.checked_add(1).unwrap_or(1);
         let (mut content, mut message) = (Vec::new(), Vec::new());
-        // A byte of zeros in front keeps the number from being a negative one.
-        ber::push(ber::INTEGER, &[&[0], &self.last.to_be_bytes()[..]].concat(), &mut content);
+        ber::push(ber::INTEGER, &self.last.to_be_bytes(), &mut content);
         ber::push(tag, request, &mut content);
         if !controls.is_empty() {
             ber::push(CONTROLS, controls, &mut content);
@@ -197,7 +196,7 @@ impl Message {
     fn parse(content: &Bytes) -> Option<Self> {
         let mut parts = Reader(content);
         let number = parts.take(&[ber::INTEGER])?;
-        let number = number.iter().fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
+        let number = number.iter().fold(0, |number: i32, byte| number << 8 | i32::from(*byte));
         let tag = parts.tag()?;
         let operation = content.slice_ref(parts.take(&[tag])?);
         let controls = if parts.is_done() { Bytes::new() } else { content.slice_ref(parts.take(&[CONTROLS])?) };
@@ -242,7 +241,8 @@ fn bind_request(bind: &Bind) -> Option<(&str, Vec<u8>)> {
 
 /// A search without limits but that of time (RFC 4511 section 4.5.1); none when the filter can't be written.
 fn search_request(search: &Search, limit: Duration) -> Option<Vec<u8>> {
-    let seconds = u32::try_from(limit.as_secs().max(1)).unwrap_or(u32::MAX >> 1);
+    let seconds = i32::try_from(limit.as_secs().max(1)).unwrap_or(i32::MAX);
+    let size_limit = i32::try_from(search.size_limit).unwrap_or(i32::MAX);
     let scope = match search.scope {
         Scope::Base => 0,
         Scope::One => 1,
@@ -255,8 +255,8 @@ fn search_request(search: &Search, limit: Duration) -> Option<Vec<u8>> {
     ber::push(ber::ENUMERATED, &[scope], &mut request);
     // Aliases are not followed.
     ber::push(ber::ENUMERATED, &[0], &mut request);
-    for number in [search.size_limit, seconds] {
-        ber::push(ber::INTEGER, &[&[0], &number.to_be_bytes()[..]].concat(), &mut request);
+    for number in [size_limit, seconds] {
+        ber::push(ber::INTEGER, &number.to_be_bytes(), &mut request);
     }
     // With values.
     ber::push(ber::BOOLEAN, &[0], &mut request);
