@@ -1,6 +1,7 @@
 //! The conversation with a server that misbehaves on purpose.
 
 pub(crate) mod domain;
+mod large;
 pub(crate) mod peer;
 
 use std::ops::ControlFlow;

@@ -107,12 +107,7 @@ impl Wire {
     }
 
     /// Carries a search out that follows names, and waits for the answer up to `limit`.
-    pub(super) async fn search(
-        &mut self,
-        search: &Search,
-        follow: &Follow,
-        limit: Duration,
-    ) -> Result<Answer, Broken> {
+    pub(super) async fn search(&mut self, search: &Search, follow: &Follow, limit: Duration) -> Result<Answer, Broken> {
         let request = search_request(search, limit).ok_or_else(|| Broken::Unwritable("the filter".to_owned()))?;
         timeout(limit, self.gather(search, &request, &controls(follow))).await.unwrap_or(Err(Broken::TimedOut))
     }
