@@ -4,6 +4,10 @@
 pub(super) const SEQUENCE: u8 = 0x30;
 /// Tag of a set.
 pub(super) const SET: u8 = 0x31;
+/// Tag of a boolean.
+pub(super) const BOOLEAN: u8 = 0x01;
+/// Tag of a number that stands for a choice.
+pub(super) const ENUMERATED: u8 = 0x0a;
 /// Tag of an integer.
 pub(super) const INTEGER: u8 = 0x02;
 /// Tag of a text or any other bytes.
@@ -57,6 +61,11 @@ impl<'a> Reader<'a> {
         }
         self.0 = rest;
         Some(content)
+    }
+
+    /// The tag of the next element.
+    pub(super) fn tag(&self) -> Option<u8> {
+        self.0.first().copied()
     }
 
     /// Whether nothing is left.

@@ -44,8 +44,8 @@ pub(super) struct Endpoint {
     pub index: usize,
     /// Who knows its addresses, where that is not the system.
     locator: Option<Arc<Locator>>,
-    config: Option<Arc<ClientConfig>>,
-    start_tls: bool,
+    pub config: Option<Arc<ClientConfig>>,
+    pub start_tls: bool,
     /// How the wire library is told what to do with the socket.
     dialed: String,
 }
@@ -80,11 +80,14 @@ impl Endpoint {
         };
         let start_tls = start_tls && !from_start;
         let config = if *from_start || start_tls { tls.map(|tls| tls.config(host)).transpose()? } else { None };
-        // An IPv6 address cannot be passed through the library; what is verified then is in the configuration.
-        let shown = if host.contains(':') { "address.invalid" } else { host };
         let scheme = if *from_start { "ldaps" } else { "ldap" };
-        let dialed = format!("{scheme}://{}", HostPort(shown, *port));
+        let dialed = format!("{scheme}://{}", HostPort(shown(host), *port));
         Ok(Self { url, index, locator, config, start_tls, dialed })
+    }
+
+    /// The name of the server, as TLS is told it.
+    pub(super) fn shown(&self) -> &str {
+        shown(self.host())
     }
 
     /// The name of the server, as Kerberos knows it.
@@ -165,7 +168,7 @@ impl Connection {
     }
 
     /// Whether the server took the account.
-    fn admit(endpoint: &Endpoint, settings: &Settings, who: &str, result: &LdapResult) -> Result<(), Fault> {
+    pub(super) fn admit(endpoint: &Endpoint, settings: &Settings, who: &str, result: &LdapResult) -> Result<(), Fault> {
         if result.rc == 0 {
             return Ok(());
         }
@@ -271,7 +274,13 @@ impl Drop for Connection {
     }
 }
 
-async fn dial(endpoint: &Endpoint, settings: &Settings) -> std::io::Result<StdStream> {
+/// The name that TLS is told: an IPv6 address can't be passed through the library; what is verified then is in the
+/// configuration.
+fn shown(host: &str) -> &str {
+    if host.contains(':') { "address.invalid" } else { host }
+}
+
+pub(super) async fn dial(endpoint: &Endpoint, settings: &Settings) -> std::io::Result<StdStream> {
     Ok(match endpoint.url.address() {
         Address::Tcp { host, port, .. } => {
             let known = match &endpoint.locator {
@@ -306,7 +315,7 @@ pub(super) fn search(search: &Search, limit: Duration) -> Operation<'_> {
     Operation::Search { search, filter: search.filter.to_string(), seconds, page: None, follow: None }
 }
 
-fn unreachable(endpoint: &Endpoint, settings: &Settings, why: &str) -> Fault {
+pub(super) fn unreachable(endpoint: &Endpoint, settings: &Settings, why: &str) -> Fault {
     let message = format!("directory {}: cannot connect to {}: {why}", settings.name, endpoint.url);
     Fault::new(FaultKind::Unreachable, message)
 }

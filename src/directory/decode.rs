@@ -45,7 +45,11 @@ fn spelled(name: &[u8], wanted: &[AttributeName]) -> Option<AttributeName> {
 pub(super) fn post_read(result: &LdapResult, wanted: &[AttributeName]) -> Option<Entry> {
     let mut reader = Reader(control(result, POST_READ)?);
     // Not every server writes the tag of the application.
-    let mut parts = Reader(reader.take(&[SEARCH_RESULT_ENTRY_BER, ber::SEQUENCE])?);
+    entry_parts(&mut Reader(reader.take(&[SEARCH_RESULT_ENTRY_BER, ber::SEQUENCE])?), wanted)
+}
+
+/// The entry that stands in the content of a `SearchResultEntry`.
+pub(super) fn entry_parts(parts: &mut Reader<'_>, wanted: &[AttributeName]) -> Option<Entry> {
     let dn = std::str::from_utf8(parts.take(&[ber::OCTETS])?).ok()?;
     let mut attributes = Reader(parts.take(&[ber::SEQUENCE])?);
     let mut decoded = Vec::with_capacity(wanted.len());

@@ -1,6 +1,7 @@
 //! Entries that another entry names, returned with it: the dereference control of `OpenLDAP` and 389 Directory Server
 //! (draft-masarati-ldap-deref). One search instead of hundreds tells who the members of a large group are.
 
+use bytes::Bytes;
 use ldap3::controls::{Control, RawControl};
 
 use super::ber::{self, Reader};
@@ -24,7 +25,7 @@ pub struct Follow {
 /// What the server found behind the names in one attribute of one entry, as it was sent: for a hundred thousand names
 /// that is a tenth of what it would be as entries.
 #[derive(Debug, Clone)]
-pub struct Followed(Vec<u8>);
+pub struct Followed(Bytes);
 
 /// One name, and what is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,23 @@ impl Followed {
     /// What came with an entry; none when nothing did.
     pub(super) fn take_from(controls: Vec<Control>) -> Option<Self> {
         let mut controls = controls.into_iter().map(|Control(_, raw)| raw);
-        controls.find(|raw| raw.ctype == DEREFERENCE)?.val.map(Self)
+        controls.find(|raw| raw.ctype == DEREFERENCE)?.val.map(|value| Self(value.into()))
+    }
+
+    /// The same, of the content of the controls of a message; what it holds are their bytes and no copy.
+    pub(super) fn among(controls: &Bytes) -> Option<Self> {
+        let mut list = Reader(controls);
+        while !list.is_done() {
+            let mut control = Reader(list.take(&[ber::SEQUENCE])?);
+            let name = control.take(&[ber::OCTETS])?;
+            if control.tag() == Some(ber::BOOLEAN) {
+                control.take(&[ber::BOOLEAN])?;
+            }
+            if name == DEREFERENCE.as_bytes() {
+                return Some(Self(controls.slice_ref(control.take(&[ber::OCTETS])?)));
+            }
+        }
+        None
     }
 
     /// Its size.

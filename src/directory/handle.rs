@@ -70,7 +70,7 @@ impl Directory {
         if let Operation::Search { follow: asked, .. } = &mut operation {
             *asked = Some(follow);
         }
-        let answer = match self.converse(&operation).await {
+        let answer = match self.take_in(&operation).await {
             Ok(answer) => answer,
             // OpenLDAP refuses to follow what is not a plain name, such as uniqueMember.
             Err(fault) if !fault.is_transient() => return Ok(None),
@@ -191,6 +191,42 @@ impl Directory {
         self.converse(operation).await.map(|answer| answer.entries.into_iter().next())
     }
 
+    /// Carries a search out whose answer may be of any size: over a connection of its own or, where there is none, as
+    /// any other.
+    async fn take_in(&self, operation: &Operation<'_>) -> Result<Answer, Fault> {
+        let started = Instant::now();
+        let Some(outcome) = self.over_a_wire(operation).await else { return self.converse(operation).await };
+        let outcome = self.note(operation, outcome, |_| "no answer in time".to_owned());
+        trace(operation, &outcome, started);
+        outcome
+    }
+
+    /// The same over a connection of its own; `None` when there is none, or it ended before the answer.
+    async fn over_a_wire(&self, operation: &Operation<'_>) -> Option<Result<Answer, Broken>> {
+        let Operation::Search { search, follow: Some(follow), .. } = operation else { return None };
+        let _turn = self.pool.wire_turn().await?;
+        let waiting = self.pool.idle_wire();
+        let waited = waiting.is_some();
+        let mut wire = match waiting {
+            Some(wire) => wire,
+            None => self.pool.new_wire().await?,
+        };
+        let mut outcome = wire.search(search, follow, self.limit()).await;
+        // One that waited may have died; the server may have shut it.
+        if waited && matches!(outcome, Err(Broken::NotSent | Broken::Lost)) {
+            wire = self.pool.new_wire().await?;
+            outcome = wire.search(search, follow, self.limit()).await;
+        }
+        match &outcome {
+            // Another server may have to be asked, which is done elsewhere.
+            Ok(answer) if is_elsewhere(answer.result.rc) => return None,
+            Ok(_) => self.pool.keep_wire(wire),
+            Err(Broken::TimedOut) => {}
+            Err(_) => return None,
+        }
+        Some(outcome)
+    }
+
     /// Carries `operation` out within the usual time.
     pub(super) async fn converse(&self, operation: &Operation<'_>) -> Result<Answer, Fault> {
         self.converse_within(operation, self.limit()).await
@@ -231,6 +267,16 @@ impl Directory {
         connection: &Connection,
         outcome: Result<Answer, Broken>,
     ) -> Result<Answer, Fault> {
+        self.note(operation, outcome, |broken| connection.why(broken))
+    }
+
+    /// The same, where `why` tells why there was no answer.
+    fn note(
+        &self,
+        operation: &Operation<'_>,
+        outcome: Result<Answer, Broken>,
+        why: impl FnOnce(&Broken) -> String,
+    ) -> Result<Answer, Fault> {
         let fault = match outcome {
             Ok(answer) if answer.result.rc == 0 => {
                 self.pool.health.note_success();
@@ -239,7 +285,7 @@ impl Directory {
             Ok(Answer { result, .. }) => {
                 Fault::refused(&operation.task(), &result, operation.meaning(result.rc).as_deref())
             }
-            Err(broken) => broken_fault(operation, &broken, &connection.why(&broken)),
+            Err(broken) => broken_fault(operation, &broken, &why(&broken)),
         };
         // A search that the server itself gave up was answered all the same.
         let away = fault.is_transient() && fault.code != Some(3);

@@ -2,7 +2,8 @@
 //!
 //! The values ([`AttributeName`], [`Dn`], [`Filter`], [`Entry`]) are pure and can only be built valid: nobody else
 //! writes a name or a filter as text. [`Directory`] is the handle to one directory; an operation goes through it to
-//! the pool of connections (`pool`), over one of them (`connection`), and comes back as entries or as a [`Fault`],
+//! the pool of connections (`pool`), over one of them (`connection`, or `wire` where the answer may be very large), and
+//! comes back as entries or as a [`Fault`],
 //! whose [`is_transient`](Fault::is_transient) is the only place that decides whether trying again can help.
 //! What kinds of server do differently is data ([`Dialect`]).
 
@@ -33,6 +34,7 @@ mod socket;
 mod srv;
 mod tls;
 mod url;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;

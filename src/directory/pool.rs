@@ -16,11 +16,14 @@ use super::health::HealthBook;
 use super::server::ServerInfo;
 use super::servers::Servers;
 use super::settings::{Settings, SettingsFault};
+use super::wire::Wire;
 
 /// Connections that wait for the next scan.
 const IDLE_LEASES: usize = 4;
 /// Scans at a time; more wait for their turn.
 const LEASES: usize = 8;
+/// Answers of any size that are taken in at a time; more wait for their turn.
+const WIRES: usize = 4;
 /// A thread keeps to its own connection until that carries this many operations.
 const CROWDED: usize = 8;
 /// After this long, let the runtime notice what happened to a connection before it is used.
@@ -45,6 +48,8 @@ pub(super) struct Pool {
     slots: Vec<Slot>,
     idle: Mutex<Vec<Arc<Connection>>>,
     leases: Semaphore,
+    wires: Mutex<Vec<Wire>>,
+    wire_turns: Semaphore,
     /// The number of the server in use; connections to another one are given up when they are next asked for.
     current: AtomicUsize,
     born: Instant,
@@ -88,6 +93,8 @@ impl Pool {
             slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1)).collect(),
             idle: Mutex::default(),
             leases: Semaphore::new(LEASES),
+            wires: Mutex::default(),
+            wire_turns: Semaphore::new(WIRES),
             current: AtomicUsize::new(0),
             born: Instant::now(),
             home_tried: AtomicU64::new(0),
@@ -156,6 +163,39 @@ impl Pool {
     pub(super) async fn fresh_lease(&self) -> Result<Lease<'_>, Fault> {
         lock(&self.idle).clear();
         self.lease().await
+    }
+
+    /// A turn to take in an answer of any size.
+    pub(super) async fn wire_turn(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(self.settings.operation_timeout, self.wire_turns.acquire()).await.ok().and_then(Result::ok)
+    }
+
+    /// A connection for answers of any size to the server in use that waited for the next one.
+    pub(super) fn idle_wire(&self) -> Option<Wire> {
+        let current = self.current.load(Ordering::Relaxed);
+        let mut wires = lock(&self.wires);
+        wires.retain(|wire| wire.endpoint == current);
+        wires.pop()
+    }
+
+    /// The same, opened anew; `None` where it can't be had. Then the library must do.
+    pub(super) async fn new_wire(&self) -> Option<Wire> {
+        if lock(&self.rest).as_ref().is_some_and(|rest| Instant::now() < rest.until) {
+            return None;
+        }
+        let endpoint = self.servers.beginning_with(self.current.load(Ordering::Relaxed)).into_iter().next()?;
+        let opened = Wire::open(&endpoint, &self.settings).await;
+        opened
+            .inspect_err(|fault| {
+                tracing::debug!(target: "scim2ldap::directory", url = %endpoint.url, %fault, "no connection for large answers");
+                self.rest_after(fault);
+            })
+            .ok()?
+    }
+
+    /// Keeps a connection that has its whole answer for the next one.
+    pub(super) fn keep_wire(&self, wire: Wire) {
+        lock(&self.wires).push(wire);
     }
 
     /// The server of `connection` asked to be left alone. Returns whether there is another one.

@@ -2,6 +2,7 @@
 
 mod asked;
 pub(crate) mod domain;
+mod large;
 pub(crate) mod peer;
 
 use std::ops::ControlFlow;

@@ -24,6 +24,7 @@ pub mod listener;
 mod lists;
 mod negotiation;
 mod outcome;
+mod pieces;
 mod request_id;
 mod resources;
 mod route;

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use super::body::Body;
 use super::negotiation::SCIM_JSON;
 use super::outcome::Fault;
+use super::pieces::Pieces;
 use super::route::Endpoint;
 use super::site::Tenant;
 use super::{lists, uri};
@@ -22,6 +23,9 @@ use crate::scim::{self, FaultKind, Patch, Projection, Query, Resource, ResourceK
 
 /// Says that a change is accepted and not yet in the directory, and under which number it is owed.
 const OWED: HeaderName = HeaderName::from_static("scim2ldap-owed");
+
+/// Members whose text is longer than this, in bytes, are not copied into the body.
+const LONG: usize = 64 << 10;
 
 /// The pairs of a query string, decoded.
 type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -191,9 +195,15 @@ impl<'a> Call<'a> {
         if let Some(location) = tag.location.clone().filter(|_| status == StatusCode::CREATED) {
             response.insert_header((LOCATION, location));
         }
+        let shown = projection.apply(resource, self.schema);
+        let mut response = tag.on(response);
+        response.content_type(SCIM_JSON);
+        if shown.members_text().is_some_and(|members| members.len() > LONG) {
+            return response.body(Pieces::of(shown.into_json()));
+        }
         let mut body = String::new();
-        projection.apply(resource, self.schema).write_json(&mut body);
-        tag.on(response).content_type(SCIM_JSON).body(body)
+        shown.write_json(&mut body);
+        response.body(body)
     }
 }
 

@@ -73,17 +73,30 @@ impl Resource {
 
     /// Appends the resource as JSON.
     pub fn write_json(&self, out: &mut String) {
-        let Ok(text) = serde_json::to_string(&self.map) else { return };
-        let Some(members) = &self.members else {
-            out.push_str(&text);
-            return;
-        };
-        out.reserve(text.len() + members.len() + 12);
-        out.push_str(text.strip_suffix('}').unwrap_or_default());
-        out.push_str(if self.map.is_empty() { "" } else { "," });
-        out.push_str("\"members\":");
-        out.push_str(members);
+        let text = self.json_without_end();
+        out.reserve(text.len() + self.members.as_ref().map_or(1, |members| members.len() + 1));
+        out.push_str(&text);
+        out.push_str(self.members.as_deref().unwrap_or_default());
         out.push('}');
+    }
+
+    /// The resource as JSON, in pieces that belong together in this order: the text of members is not copied.
+    #[must_use]
+    pub fn into_json(mut self) -> Vec<String> {
+        let text = self.json_without_end();
+        let members = self.members.take();
+        [Some(text), members, Some("}".to_owned())].into_iter().flatten().collect()
+    }
+
+    /// The resource as JSON up to the text of the members or, if there is none, to the last brace.
+    fn json_without_end(&self) -> String {
+        let mut text = serde_json::to_string(&self.map).unwrap_or_default();
+        text.pop();
+        if self.members.is_some() {
+            text.push_str(if self.map.is_empty() { "" } else { "," });
+            text.push_str("\"members\":");
+        }
+        text
     }
 
     /// The value that a canonical path names. None for a sub-attribute of a multi-valued attribute: see

@@ -189,8 +189,17 @@ impl Daemon {
 
     /// Resident memory in KiB.
     pub fn memory_kib(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory it has ever had, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running daemon");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(key)).expect(key);
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
     }
 

@@ -1,7 +1,7 @@
 //! A user may be sent before the manager that the request names: the reference waits, and is set when the manager is
 //! there.
 
-use crate::harness::{BASIC, Kind, Lease, Proxy};
+use crate::harness::{BASIC, Kind};
 use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,20 +12,7 @@ on_every_directory!(
     a_report_and_then_its_manager_during_one_outage_end_together,
 );
 
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
 const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
-
-async fn behind(kind: Kind, name: &str) -> (Proxy, World) {
-    let lease = Lease::of(kind).await;
-    let proxy = Proxy::to(&lease);
-    let world = World::leased(lease, name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
-    is_read(&world);
-    (proxy, world)
-}
-
-fn is_read(world: &World) {
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
-}
 
 /// A user with a manager, as Okta sends it.
 fn report(name: &str, manager: &str) -> Value {
@@ -66,7 +53,7 @@ async fn has_manager(world: &World, name: &str, manager: Option<&str>) {
 }
 
 async fn a_manager_who_comes_after_the_report_is_set(kind: Kind) {
-    let (_proxy, world) = behind(kind, "late-live").await;
+    let (_proxy, world) = World::away(kind, "late-live").await;
     let scim = &world.scim;
     let by_name = scim.post("/Users", &report("report1", "Boss1")).await;
     by_name.expect(201);
@@ -109,7 +96,7 @@ async fn has_manager_beside(world: &World, name: &str, manager: &str) {
 }
 
 async fn a_report_and_then_its_manager_during_one_outage_end_together(kind: Kind) {
-    let (proxy, mut world) = behind(kind, "late-outage").await;
+    let (proxy, mut world) = World::away(kind, "late-outage").await;
     proxy.refuse();
     let report1 = world.scim.post("/Users", &report("report1", "boss")).await;
     report1.expect(201);
@@ -134,7 +121,7 @@ async fn a_report_and_then_its_manager_during_one_outage_end_together(kind: Kind
 #[tokio::test]
 async fn what_waits_outlives_the_process_and_finds_a_manager_made_beside_the_bridge() {
     let mut world = World::new("late-beside").await;
-    is_read(&world);
+    world.is_read();
     world.scim.post("/Users", &report("report", "boss")).await.expect(201);
     world.daemon.kill();
     assert_eq!(waiting(&world).len(), 1);
@@ -147,7 +134,7 @@ async fn what_waits_outlives_the_process_and_finds_a_manager_made_beside_the_bri
 #[tokio::test]
 async fn a_later_word_about_the_manager_counts_more_than_what_waits() {
     let world = World::new("late-later").await;
-    is_read(&world);
+    world.is_read();
     let scim = &world.scim;
     let mut paths = Vec::new();
     for name in ["put", "patched", "removed", "deleted", "renamed"] {
@@ -176,7 +163,7 @@ async fn a_later_word_about_the_manager_counts_more_than_what_waits() {
 #[tokio::test]
 async fn a_manager_who_stays_away_is_named_anew_by_a_replace_and_waits_once() {
     let world = World::new("late-again").await;
-    is_read(&world);
+    world.is_read();
     let user = world.scim.post("/Users", &report("report", "boss")).await;
     user.expect(201);
     for _ in 0..3 {

@@ -1,15 +1,14 @@
 //! What is told to those who look after the bridge: figures and health, at a listener of their own.
 
 use crate::harness::{Config, Daemon, Proxy, Slapd, field};
-use crate::world::{BINARY, World, okta_user};
+use crate::world::{BINARY, PATIENCE, World, okta_user};
 use std::time::{Duration, Instant};
 
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
 const LISTEN: &str = "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"";
 
 async fn behind(proxy: &Proxy, name: &str) -> (World, String) {
     let world = World::with(name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE).server(LISTEN)).await;
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    world.is_read();
     let line = world.daemon.wait_for_log("listening for those who look after the bridge");
     let address = field(&line, "address").unwrap().as_str().unwrap().to_owned();
     (world, address)

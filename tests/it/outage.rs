@@ -1,7 +1,7 @@
 //! The directory is away: the identity provider goes on as if nothing were, and afterwards the directory is as it would
 //! have been.
 
-use crate::harness::{Answer, Kind, Lease, Proxy};
+use crate::harness::{Answer, Kind};
 use crate::world::{World, okta_user, patch};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -9,17 +9,6 @@ use std::time::{Duration, Instant};
 on_every_directory! {
     a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches_up,
     what_was_accepted_outlives_the_process,
-}
-
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
-
-/// A bridge that reaches the directory through a stretch of network that can fail, and has read it once.
-async fn behind(kind: Kind, name: &str) -> (Proxy, World) {
-    let lease = Lease::of(kind).await;
-    let proxy = Proxy::to(&lease);
-    let world = World::leased(lease, name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
-    (proxy, world)
 }
 
 fn owed(answer: &Answer) -> i64 {
@@ -49,7 +38,7 @@ fn add_members(ids: &[&str]) -> Value {
 }
 
 async fn a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches_up(kind: Kind) {
-    let (proxy, world) = behind(kind, "outage-whole").await;
+    let (proxy, world) = World::away(kind, "outage-whole").await;
     let scim = &world.scim;
     let boss = scim.post("/Users", &okta_user("boss", "Bo", "Ss")).await;
     boss.expect(201);
@@ -94,7 +83,7 @@ async fn a_whole_conversation_goes_on_during_an_outage_and_the_directory_catches
 }
 
 async fn what_was_accepted_outlives_the_process(kind: Kind) {
-    let (proxy, mut world) = behind(kind, "outage-killed").await;
+    let (proxy, mut world) = World::away(kind, "outage-killed").await;
     proxy.refuse();
     let mut ids = Vec::new();
     for number in 0..20 {
@@ -120,7 +109,7 @@ async fn what_was_accepted_outlives_the_process(kind: Kind) {
 
 #[tokio::test]
 async fn what_the_directory_did_just_before_the_bridge_was_killed_is_known_in_the_outage() {
-    let (proxy, mut world) = behind(Kind::OpenLdap, "outage-noted").await;
+    let (proxy, mut world) = World::away(Kind::OpenLdap, "outage-noted").await;
     let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
     ada.expect(201);
     let path = format!("/Users/{}", ada.id());

@@ -2,17 +2,9 @@
 //! line, while the daemon runs and while it does not.
 
 use crate::harness::{BASIC, Proxy, Slapd};
-use crate::world::{World, okta_user, patch};
+use crate::world::{PATIENCE, World, okta_user, patch};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
-
-async fn behind(proxy: &Proxy, name: &str) -> World {
-    let world = World::with(name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
-    world
-}
 
 fn proxy() -> Proxy {
     Proxy::before(Slapd::shared().port())
@@ -79,7 +71,7 @@ async fn parked(world: &World, proxy: &Proxy) -> (String, String) {
 #[tokio::test]
 async fn an_item_is_shown_with_what_was_asked_and_why_it_waits_and_retried_when_the_reason_is_gone() {
     let proxy = proxy();
-    let world = behind(&proxy, "queue-retry").await;
+    let world = World::behind(&proxy, "queue-retry", PATIENCE).await;
     let (id, number) = parked(&world, &proxy).await;
     let (list, code) = ran(&world, &["queue", "list", "--state", "parked"]);
     assert_eq!(code, 0);
@@ -110,7 +102,7 @@ async fn an_item_is_shown_with_what_was_asked_and_why_it_waits_and_retried_when_
 #[tokio::test]
 async fn a_dropped_create_is_gone_and_the_entry_that_was_in_its_way_is_seen() {
     let proxy = proxy();
-    let world = behind(&proxy, "queue-drop-create").await;
+    let world = World::behind(&proxy, "queue-drop-create", PATIENCE).await;
     let (id, number) = parked(&world, &proxy).await;
     let (said, code) = ran(&world, &["queue", "drop", &number]);
     assert!(code == 64 && said.contains("would be dropped") && said.contains("--yes"), "{code} {said}");
@@ -139,7 +131,7 @@ async fn a_dropped_create_is_gone_and_the_entry_that_was_in_its_way_is_seen() {
 #[tokio::test]
 async fn a_dropped_change_is_undone_also_when_the_daemon_was_down_meanwhile() {
     let proxy = proxy();
-    let mut world = behind(&proxy, "queue-drop-change").await;
+    let mut world = World::behind(&proxy, "queue-drop-change", PATIENCE).await;
     let bob = world.scim.post("/Users", &okta_user("bob", "Bob", "Builder")).await.id();
     let carol = world.scim.post("/Users", &okta_user("carol", "Carol", "C")).await.id();
     proxy.refuse();
@@ -171,7 +163,7 @@ async fn a_dropped_change_is_undone_also_when_the_daemon_was_down_meanwhile() {
 #[tokio::test]
 async fn what_is_held_waits_with_what_depends_on_it_until_it_is_released() {
     let proxy = proxy();
-    let world = behind(&proxy, "queue-hold").await;
+    let world = World::behind(&proxy, "queue-hold", PATIENCE).await;
     proxy.refuse();
     let eve = world.scim.post("/Users", &okta_user("eve", "Eve", "E")).await.id();
     world.scim.post("/Users", &okta_user("fred", "Fred", "F")).await.expect(201);
@@ -215,7 +207,7 @@ async fn a_password_that_waits_is_never_shown_and_without_its_key_the_item_says_
         config.store("key_file = \"store-key\"").file("store-key", &"7f".repeat(32))
     })
     .await;
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    world.is_read();
     proxy.refuse();
     let mut ada = okta_user("ada", "Ada", "Lovelace");
     ada["password"] = "Correct-Horse-9".into();
@@ -236,7 +228,7 @@ async fn a_password_that_waits_is_never_shown_and_without_its_key_the_item_says_
 #[tokio::test]
 async fn the_status_tells_how_a_tenant_stands_while_the_daemon_runs_and_while_it_does_not() {
     let proxy = proxy();
-    let mut world = behind(&proxy, "queue-status").await;
+    let mut world = World::behind(&proxy, "queue-status", PATIENCE).await;
     world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.expect(201);
     world.scim.post("/Groups", &json!({"displayName": "Staff"})).await.expect(201);
     proxy.refuse();

@@ -1,6 +1,8 @@
 //! What most tests start from: a directory, a bridge before it, and a client of each.
 
-use crate::harness::{Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Raw, Refusal, Scim, Server, shipped};
+use crate::harness::{
+    Attributes, BASIC, Config, Daemon, Facts, Kind, Lease, Proxy, Raw, Refusal, Scim, Server, shipped,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -13,6 +15,9 @@ pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /// The schema of a PATCH request.
 pub const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// How long a bridge waits for a directory that a test keeps away.
+pub const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1";
 
 /// A bridge with a part of a directory to itself.
 pub struct World {
@@ -35,6 +40,27 @@ impl World {
     /// The same with changes to the configuration.
     pub async fn with(name: &str, change: impl FnOnce(Config) -> Config) -> Self {
         Self::on_with(Kind::OpenLdap, name, change).await
+    }
+
+    /// The shared `OpenLDAP` reached through `proxy`, with this much patience; the bridge has read it once.
+    pub async fn behind(proxy: &Proxy, name: &str, patience: &str) -> Self {
+        let world = Self::with(name, |config| config.urls(&[&proxy.url()]).directory(patience)).await;
+        world.is_read();
+        world
+    }
+
+    /// The same with a directory of this kind and the usual patience, and the proxy that leads there.
+    pub async fn away(kind: Kind, name: &str) -> (Proxy, Self) {
+        let lease = Lease::of(kind).await;
+        let proxy = Proxy::to(&lease);
+        let world = Self::leased(lease, name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
+        world.is_read();
+        (proxy, world)
+    }
+
+    /// Waits until the bridge has read the directory once.
+    pub fn is_read(&self) {
+        self.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
     }
 
     /// The shipped mapping on a fresh part of a directory of this kind, named after the test.

@@ -9,12 +9,6 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = \"500ms\"\noperation_timeout = \"500ms\"";
 
-async fn behind(proxy: &Proxy, name: &str) -> World {
-    let world = World::with(name, |config| config.urls(&[&proxy.url()]).directory(PATIENCE)).await;
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
-    world
-}
-
 fn proxy() -> Proxy {
     Proxy::before(Slapd::shared().port())
 }
@@ -58,7 +52,7 @@ async fn create(scim: Scim, first: usize, count: usize) -> Vec<(String, String)>
 /// So many acknowledged creates by four clients, with the daemon killed again and again.
 async fn many_creates(name: &str, wanted: usize) {
     let proxy = proxy();
-    let mut world = behind(&proxy, name).await;
+    let mut world = World::behind(&proxy, name, PATIENCE).await;
     proxy.refuse();
     let (mut acknowledged, mut number) = (Vec::new(), 0);
     while acknowledged.len() < wanted {
@@ -104,7 +98,7 @@ async fn a_thousand_acknowledged_writes_survive_kills_and_are_there_once() {
 #[tokio::test]
 async fn killed_between_the_directorys_success_and_the_note_of_it_nothing_is_done_twice_or_lost() {
     let proxy = proxy();
-    let mut world = behind(&proxy, "crash-between").await;
+    let mut world = World::behind(&proxy, "crash-between", PATIENCE).await;
     proxy.refuse();
     let boss = world.scim.post("/Users", &okta_user("boss", "Bo", "Ss")).await;
     boss.expect(201);
@@ -149,7 +143,7 @@ async fn killed_between_the_directorys_success_and_the_note_of_it_nothing_is_don
 #[tokio::test]
 async fn somebody_elses_entry_of_an_accepted_name_is_not_adopted_and_a_person_is_told() {
     let proxy = proxy();
-    let world = behind(&proxy, "crash-foreign").await;
+    let world = World::behind(&proxy, "crash-foreign", PATIENCE).await;
     proxy.refuse();
     world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.expect(201);
     world.scim.post("/Users", &okta_user("bob", "Bob", "Builder")).await.expect(201);
@@ -174,7 +168,7 @@ async fn what_the_directory_refuses_for_good_is_parked_and_holds_up_its_own_reso
         .replace(row, "  { scim = \"title\", ldap = \"title\" },\n  { scim = \"nickName\", ldap = \"secretary\" },\n");
     let change = |config: crate::harness::Config| config.mapping_text(&table).urls(&[&proxy.url()]).directory(PATIENCE);
     let world = World::with("crash-parked", change).await;
-    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    world.is_read();
     let scim = &world.scim;
     let ada = scim.post("/Users", &okta_user("ada", "Ada", "L")).await;
     let bob = scim.post("/Users", &okta_user("bob", "Bob", "B")).await;
@@ -203,7 +197,7 @@ async fn what_the_directory_refuses_for_good_is_parked_and_holds_up_its_own_reso
 #[tokio::test]
 async fn a_reload_during_an_outage_and_during_the_drain_loses_nothing() {
     let proxy = proxy();
-    let world = behind(&proxy, "crash-reload").await;
+    let world = World::behind(&proxy, "crash-reload", PATIENCE).await;
     proxy.refuse();
     let mut answers: Vec<Answer> = Vec::new();
     for number in 0..60 {
@@ -246,7 +240,7 @@ async fn a_bridge_that_never_read_the_directory_asks_for_patience_and_shows_no_e
 #[tokio::test]
 async fn what_does_not_fit_on_the_disk_is_never_acknowledged() {
     let proxy = proxy();
-    let mut world = behind(&proxy, "crash-full").await;
+    let mut world = World::behind(&proxy, "crash-full", PATIENCE).await;
     proxy.refuse();
     let size = std::fs::metadata(world.daemon.folder().join("store.db")).unwrap().len();
     let limit = format!("--fsize={}", size + 200_000);
@@ -306,7 +300,7 @@ async fn two_tenants_of_one_directory_owe_and_drain_by_themselves() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_while_a_long_queue_drains_is_answered() {
     let proxy = proxy();
-    let world = behind(&proxy, "crash-latency").await;
+    let world = World::behind(&proxy, "crash-latency", PATIENCE).await;
     proxy.refuse();
     for number in 0..300 {
         world.scim.post("/Users", &okta_user(&format!("user{number}"), "U", "Ser")).await.expect(201);

@@ -95,8 +95,8 @@ async fn what_was_written_after_the_question_is_not_overwritten_by_the_answer() 
         .await;
 }
 
-#[tokio::test]
-async fn what_an_item_has_changed_is_held_until_it_is_done() {
+/// The seventh item has renamed Ada to countess and deleted Bob.
+async fn renamed_and_deleted() -> World {
     let world = World::new().await;
     world
         .run(async |shadow| {
@@ -114,6 +114,12 @@ async fn what_an_item_has_changed_is_held_until_it_is_done() {
         })
         .await;
     world
+}
+
+#[tokio::test]
+async fn what_an_item_has_changed_is_held_until_it_is_done() {
+    let world = renamed_and_deleted().await;
+    world
         .run(async |shadow| {
             let row = shadow.doc_at(&dn("uid=countess,ou=people,dc=x")).unwrap().unwrap().row;
             assert!(shadow.is_pinned(row).unwrap());
@@ -125,11 +131,19 @@ async fn what_an_item_has_changed_is_held_until_it_is_done() {
             assert_eq!(names(&shadow), ["uid=countess,ou=people,dc=x"]);
             assert_eq!(shadow.forget_unseen(USER, LATER, None).unwrap().map(|_| ()), Some(()));
             assert_eq!(names(&shadow), ["uid=countess,ou=people,dc=x"]);
+            shadow.unpin(7).unwrap();
+            assert!(!shadow.is_pinned(row).unwrap());
+            assert_eq!(shadow.learn(ada(), USER, LATER).unwrap(), Learned::Kept);
+            assert_eq!(names(&shadow), [ADA]);
         })
         .await;
+}
+
+#[tokio::test]
+async fn who_takes_a_name_that_is_still_to_be_left_waits_for_who_leaves_it() {
+    let world = renamed_and_deleted().await;
     world
         .run(async |shadow| {
-            // Whoever takes a name that is still to be left waits for who leaves it.
             shadow.add(&dn(BOB), &person("bob"), &[]).unwrap();
             assert_eq!(shadow.run().seen(), [BOBS]);
             shadow.pin(8).unwrap();
