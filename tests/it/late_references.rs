@@ -183,7 +183,7 @@ async fn a_manager_who_stays_away_is_named_anew_by_a_replace_and_waits_once() {
 
 #[tokio::test]
 async fn what_a_request_said_of_the_manager_stands_when_the_next_one_names_nobody() {
-    let (proxy, world) = behind(Kind::OpenLdap, "late-nobody").await;
+    let (proxy, world) = World::away(Kind::OpenLdap, "late-nobody").await;
     let scim = &world.scim;
     let user = scim.post("/Users", &okta_user("report", "Re", "Port")).await;
     user.expect(201);
