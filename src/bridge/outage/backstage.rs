@@ -64,7 +64,12 @@ impl Backstage {
         let drain = Drain::new(keep.clone(), carrier, directory.clone(), stop.clone());
         let pulse = pulse::beat(keep.clone(), directory.clone(), stop.clone());
         let follow = follow(keep.clone(), stop.clone());
-        tokio::join!(drain.run(), pulse, follow, Keeper { keep, live, directory, stop, seen: None, dropped: true }.run());
+        tokio::join!(
+            drain.run(),
+            pulse,
+            follow,
+            Keeper { keep, live, directory, stop, seen: None, dropped: true }.run()
+        );
     }
 }
 

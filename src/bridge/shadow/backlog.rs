@@ -19,7 +19,7 @@ const TOGETHER: usize = 200;
 #[derive(Debug, Default)]
 pub(in crate::bridge) struct Backlog {
     /// Without one every echo is worked in at once.
-    journal: Option<Journal>,
+    pub(super) journal: Option<Journal>,
     /// Notes up to this number are worked in for good.
     worked_in: AtomicU64,
     /// Something could not be noted or worked in: the directory has to be read again.

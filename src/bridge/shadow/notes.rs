@@ -27,7 +27,8 @@ pub(super) fn written(echo: &Echo<'_>, shape: &Shape) -> Vec<u8> {
         Echo::Added { dn, attributes, read } => {
             begin(&mut out, ADDED, dn);
             // What was read takes the place of what was sent.
-            let sent = |name: &AttributeName| !shape.is_secret(name) && read.as_ref().is_none_or(|read| !read.has(name));
+            let sent =
+                |name: &AttributeName| !shape.is_secret(name) && read.as_ref().is_none_or(|read| !read.has(name));
             put_all(&mut out, attributes.iter().filter(|(name, _)| sent(name)).map(|(name, all)| (name, &**all)));
             put_read(&mut out, read.as_deref(), shape);
         }

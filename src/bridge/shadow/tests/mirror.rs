@@ -222,7 +222,9 @@ async fn what_the_directory_has_done_is_repeated() {
             shadow.echo(&renamed).unwrap();
             let group_read = read(STAFF, STAFFS, Vec::new());
             let staff = group("staff", &[BOB]);
-            shadow.echo(&Echo::Added { dn: owned(STAFF), attributes: staff.into(), read: Some(Cow::Owned(group_read)) }).unwrap();
+            shadow
+                .echo(&Echo::Added { dn: owned(STAFF), attributes: staff.into(), read: Some(Cow::Owned(group_read)) })
+                .unwrap();
             let modifications = vec![add("member", &[ADA, BOB]), delete("member", &[BOB])];
             shadow.echo(&Echo::Modified { dn: owned(STAFF), modifications: modifications.into(), read: None }).unwrap();
             assert_eq!(at(&shadow, STAFF, &["member"]).values(&name("member")), values(&[ADA]));
