@@ -216,8 +216,8 @@ impl Live {
                 // The shadow keeps no entry whose id it does not know; the caller need not read it again.
                 entry = self.read(dn, read).await;
             }
-            let (dn, attributes) = (dn.clone(), attributes.to_vec());
-            echoes.repeat(Echo::Added { dn, attributes, read: entry.clone() }).await;
+            let (dn, attributes) = (Cow::Borrowed(dn), Cow::Borrowed(attributes));
+            echoes.repeat(Echo::Added { dn, attributes, read: entry.as_ref().map(Cow::Borrowed) }).await;
         }
         Ok(entry)
     }
@@ -239,8 +239,8 @@ impl Live {
         };
         let entry = self.translated(entry);
         if let Some(echoes) = &self.echoes {
-            let (dn, modifications) = (dn.clone(), modifications.to_vec());
-            echoes.repeat(Echo::Modified { dn, modifications, read: entry.clone() }).await;
+            let (dn, modifications) = (Cow::Borrowed(dn), Cow::Borrowed(modifications));
+            echoes.repeat(Echo::Modified { dn, modifications, read: entry.as_ref().map(Cow::Borrowed) }).await;
         }
         Ok(entry)
     }
@@ -248,8 +248,8 @@ impl Live {
     async fn rename(&self, dn: &Dn, rdn: &Rdn, parent: Option<&Dn>, read: &[AttributeName]) -> ReadBack {
         let entry = self.translated(self.directory.rename(dn, rdn, parent, read).await?);
         if let Some(echoes) = &self.echoes {
-            let (dn, rdn, parent) = (dn.clone(), rdn.clone(), parent.cloned());
-            echoes.repeat(Echo::Renamed { dn, rdn, parent, read: entry.clone() }).await;
+            let (dn, rdn, parent) = (Cow::Borrowed(dn), Cow::Borrowed(rdn), parent.map(Cow::Borrowed));
+            echoes.repeat(Echo::Renamed { dn, rdn, parent, read: entry.as_ref().map(Cow::Borrowed) }).await;
         }
         Ok(entry)
     }
@@ -257,7 +257,7 @@ impl Live {
     async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
         self.directory.delete(dn).await?;
         if let Some(echoes) = &self.echoes {
-            echoes.repeat(Echo::Deleted { dn: dn.clone() }).await;
+            echoes.repeat(Echo::Deleted { dn: Cow::Borrowed(dn) }).await;
         }
         Ok(())
     }

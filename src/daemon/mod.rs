@@ -25,6 +25,7 @@ use kept::Kept;
 use crate::bridge::Backstage;
 use crate::cli::{Exit, complain, keytab};
 use crate::config::{Config, Listen, Log};
+use crate::directory::work_beside;
 use crate::http::site::Site;
 use crate::http::tls::{self, Certificate};
 use crate::http::{admin, listener};
@@ -227,6 +228,7 @@ impl Daemon {
 
 /// Has those begin who work in the background.
 fn begin(backstages: Vec<Backstage>) {
+    work_beside();
     for backstage in backstages {
         rt::spawn(backstage.run());
     }

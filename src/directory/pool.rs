@@ -1,6 +1,7 @@
 //! The connections to one directory: opened when needed, shared, replaced when lost, moved to another server when
 //! theirs is away.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,6 +39,16 @@ const AWAY: Duration = Duration::from_mins(1);
 const FIRST_REST: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
+thread_local! {
+    static BESIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread works in the background, and gets a connection of its own: one that it opened for those who serve requests
+/// would have them wait for this thread with every answer.
+pub fn work_beside() {
+    BESIDE.set(true);
+}
+
 /// The connections to one directory.
 pub(super) struct Pool {
     pub settings: Settings,
@@ -45,6 +56,7 @@ pub(super) struct Pool {
     /// How long a less preferred server is used before the preferred one is tried again.
     pub away: Duration,
     servers: Servers,
+    /// Those that are shared by all who serve requests, and behind them the one of who works in the background.
     slots: Vec<Slot>,
     idle: Mutex<Vec<Arc<Connection>>>,
     leases: Semaphore,
@@ -90,7 +102,7 @@ impl Pool {
         Ok(Self {
             health: HealthBook::new(&settings.name),
             away: AWAY,
-            slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1)).collect(),
+            slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1) + 1).collect(),
             idle: Mutex::default(),
             leases: Semaphore::new(LEASES),
             wires: Mutex::default(),
@@ -287,8 +299,12 @@ impl Pool {
         thread_local! {
             static SEAT: usize = SEATS.fetch_add(1, Ordering::Relaxed);
         }
-        let own = self.slots.get(SEAT.with(|seat| *seat) % self.slots.len())?;
-        if own.load() < CROWDED { Some(own) } else { self.slots.iter().min_by_key(|slot| slot.load()) }
+        let (beside, shared) = self.slots.split_last()?;
+        if BESIDE.get() && beside.load() < CROWDED {
+            return Some(beside);
+        }
+        let own = shared.get(SEAT.with(|seat| *seat) % shared.len())?;
+        if own.load() < CROWDED { Some(own) } else { shared.iter().min_by_key(|slot| slot.load()) }
     }
 
     fn ready(&self, slot: &Slot) -> Option<Arc<Connection>> {
@@ -364,4 +380,28 @@ fn no_server() -> Fault {
 /// What is behind these locks is whole at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Kind;
+
+    #[test]
+    fn who_works_in_the_background_leaves_the_connections_of_the_others_alone() {
+        let url = "ldap://127.0.0.1:1".parse().unwrap();
+        let settings = Settings { connections: 1, ..Settings::new("corp", Kind::OpenLdap, vec![url]) };
+        let pool = Pool::new(settings).unwrap();
+        let place = || pool.slot().map(std::ptr::from_ref::<Slot>).unwrap() as usize;
+        let serving = place();
+        let beside = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                work_beside();
+                place()
+            });
+            thread.join().unwrap()
+        });
+        assert_ne!(serving, beside);
+        assert_eq!(std::thread::scope(|scope| scope.spawn(place).join().unwrap()), serving, "all others share");
+    }
 }

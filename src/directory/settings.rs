@@ -30,7 +30,8 @@ pub struct Settings {
     pub client: Option<ClientIdentity>,
     /// Allow a password to travel unprotected.
     pub allow_plaintext: bool,
-    /// How many connections share the operations; each carries up to 32 at a time. At least one is used.
+    /// How many connections share the operations; each carries up to 32 at a time. At least one is used. Who works in the
+    /// background has one more.
     pub connections: usize,
     /// How long opening a connection may take, from the look-up of the name to the end of the bind.
     pub connect_timeout: Duration,

@@ -8,6 +8,7 @@
 //! | [`documents`], [`links`] | small records, found by key and by field; single values of large lists |
 //! | [`queue`] | items that are owed, in their order |
 //! | [`names`] | aliases and marks |
+//! | [`journal`] | what is to be worked into the tables later, in a file beside them |
 //! | [`tokens`] | credentials that were made on the command line |
 //! | [`seal`] | secrets that have to lie on the disk for a while |
 //! | `job`, [`session`] | how work reaches the store |
@@ -16,6 +17,7 @@
 pub mod documents;
 mod fault;
 mod job;
+pub mod journal;
 pub mod links;
 pub mod names;
 pub mod queue;
@@ -30,6 +32,7 @@ use secrecy::SecretString;
 
 pub use documents::{Document, Stored};
 pub use fault::{FaultKind, StoreFault};
+pub use journal::Journal;
 pub use queue::{Item, ItemQuery, NewItem, OwedItem, State, Tally};
 pub use session::Session;
 pub use tokens::Token;

@@ -9,11 +9,18 @@ use super::sqlite::{Answer, Connection, Slot};
 #[derive(Debug, Clone)]
 pub struct Session {
     slot: Arc<Slot>,
+    writes: bool,
 }
 
 impl Session {
-    pub(super) fn new(slot: Arc<Slot>) -> Self {
-        Self { slot }
+    pub(super) fn new(slot: Arc<Slot>, writes: bool) -> Self {
+        Self { slot, writes }
+    }
+
+    /// Whether the job may change the store.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.writes
     }
 
     /// Does one thing on the connection.

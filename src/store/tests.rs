@@ -5,6 +5,7 @@ mod durability;
 mod faults;
 mod items;
 mod jobs;
+mod journal;
 mod model;
 mod names;
 mod processes;

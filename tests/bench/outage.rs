@@ -73,8 +73,16 @@ fn to_markdown(rounds: &[Round]) -> String {
         spread(value).map_or(String::new(), |spread| format!("{spread:.digits$}"))
     };
     let rate = |value: &dyn Fn(&Round) -> Option<f64>| spread(value).map_or(String::new(), |it| thousands(it.median));
-    let mut well =
-        Table::new(&["operation", "at once", "refuse/s", "accept/s", "ratio", "refuse, CPU µs", "accept, CPU µs"]);
+    let mut well = Table::new(&[
+        "operation",
+        "at once",
+        "refuse/s",
+        "accept/s",
+        "ratio",
+        "refuse, CPU µs",
+        "accept, CPU µs",
+        "later, CPU µs",
+    ]);
     for (at, one) in rounds.first().iter().flat_map(|round| round.up.iter().enumerate()) {
         let micros = |side: usize| show(&|round| round.up.get(at).map(|up| milliseconds(up.cost[side]) * 1e3), 0);
         well.row(vec![
@@ -85,6 +93,7 @@ fn to_markdown(rounds: &[Round]) -> String {
             show(&|round| round.up.get(at).map(Up::ratio), 3),
             micros(0),
             micros(1),
+            show(&|round| round.up.get(at).map(|up| milliseconds(up.later) * 1e3), 0),
         ]);
     }
     let mut away = Table::new(&["accepted", "at once", "a second", "median, ms", "99 %, ms", "CPU µs"]);

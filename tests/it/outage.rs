@@ -110,16 +110,45 @@ async fn what_was_accepted_outlives_the_process(kind: Kind) {
 #[tokio::test]
 async fn what_the_directory_did_just_before_the_bridge_was_killed_is_known_in_the_outage() {
     let (proxy, mut world) = World::away(Kind::OpenLdap, "outage-noted").await;
-    let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
-    ada.expect(201);
-    let path = format!("/Users/{}", ada.id());
+    let create = async |name: &str| {
+        let created = world.scim.post("/Users", &okta_user(name, "Ada", "Lovelace")).await;
+        created.expect(201);
+        created.id()
+    };
+    let (ada, gone, other) = (create("ada").await, create("gone").await, create("other").await);
+    let staff = world.scim.post("/Groups", &json!({"displayName": "Staff", "members": [{"value": gone}]})).await;
+    staff.expect(201);
+    let (path, group) = (format!("/Users/{ada}"), format!("/Groups/{}", staff.id()));
+    // Each of these is in the shadow only if it was noted: the daemon has no time for more.
     let retitled = patch(&json!([{"op": "replace", "value": {"title": "Countess"}}]));
     world.scim.patch(&path, &retitled).await.expect(200);
+    world.scim.patch(&group, &add_members(&[&ada, &other])).await.expect(204);
+    world.scim.put(&format!("/Users/{other}"), &okta_user("renamed", "Ada", "Lovelace")).await.expect(200);
+    world.scim.delete(&format!("/Users/{gone}")).await.expect(204);
     world.daemon.kill();
     proxy.refuse();
+    // Killed once more, before or after what was noted is in the tables.
+    for _ in 0..2 {
+        world.daemon.restart();
+        world.scim = world.daemon.scim(crate::harness::BASIC);
+        assert_eq!(world.scim.get(&path).await.expect(200)["title"], "Countess");
+        assert_eq!(world.scim.search("/Users", "userName eq \"ada\"").await.total(), 1);
+        world.scim.get(&format!("/Users/{gone}")).await.expect(404);
+        assert_eq!(world.scim.get(&format!("/Users/{other}")).await.expect(200)["userName"], "renamed");
+        let read = world.scim.get(&group).await;
+        let members = read.expect(200)["members"].to_string();
+        assert!(members.contains(&ada) && members.contains(&other) && !members.contains(&gone), "{members}");
+        world.daemon.kill();
+    }
     world.daemon.restart();
     world.scim = world.daemon.scim(crate::harness::BASIC);
-    assert_eq!(world.scim.get(&path).await.expect(200)["title"], "Countess");
-    let found = world.scim.search("/Users", "userName eq \"ada\"").await;
-    assert_eq!(found.total(), 1);
+    // What is asked now is planned against what the directory did last.
+    let staying = patch(&json!([{"op": "remove", "path": "title", "value": "Countess"}]));
+    let answer = world.scim.patch(&path, &staying).await;
+    assert!(owed(&answer) > 0);
+    assert!(answer.expect(200).get("title").is_none());
+    world.scim.post("/Users", &okta_user("renamed", "Some", "Body")).await.expect_error(409, "uniqueness");
+    proxy.resume();
+    settled(&world).await;
+    assert!(!world.user("ada").await.contains_key("title"));
 }

@@ -12,6 +12,7 @@ use super::super::shadow;
 use super::super::snapshot::Snapshots;
 use super::super::target::Target;
 use super::drain::Drain;
+use super::echoes::follow;
 use super::keep::Keep;
 use super::pulse;
 use crate::directory::Directory;
@@ -62,7 +63,13 @@ impl Backstage {
         let carrier = Carrier::new(Arc::clone(&keep.mapping), live.clone(), keep.policy.clone(), Snapshots::default());
         let drain = Drain::new(keep.clone(), carrier, directory.clone(), stop.clone());
         let pulse = pulse::beat(keep.clone(), directory.clone(), stop.clone());
-        tokio::join!(drain.run(), pulse, Keeper { keep, live, directory, stop, seen: None, dropped: true }.run());
+        let follow = follow(keep.clone(), stop.clone());
+        tokio::join!(
+            drain.run(),
+            pulse,
+            follow,
+            Keeper { keep, live, directory, stop, seen: None, dropped: true }.run()
+        );
     }
 }
 
@@ -164,6 +171,7 @@ impl Keeper {
             self.keep.meet_all().await;
             return Ok(());
         }
+        self.keep.catch_up().await?;
         // A directory that is away has nothing to tell.
         if self.is_away() {
             return Ok(());

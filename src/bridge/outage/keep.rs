@@ -56,6 +56,7 @@ impl Keep {
     ) -> (Self, Backstage) {
         let (lifeline, stop) = watch::channel(());
         let shape = Shape::new(&ledger.tenant, directory.name(), mapping, directory.dialect(), policy.groups);
+        let (shape, missed) = (shape.with_backlog(Arc::clone(&ledger.backlog)), ledger.backlog.missed());
         let behind = Self {
             ledger,
             shape: Arc::new(shape),
@@ -64,7 +65,7 @@ impl Keep {
             snapshots: snapshots.clone(),
             key,
             filled: Arc::default(),
-            missed: Arc::default(),
+            missed,
             progress: Arc::default(),
             _lifeline: None,
         };
@@ -79,8 +80,7 @@ impl Keep {
 
     /// The same, with what it does repeated on the shadow.
     pub fn echoing(&self, directory: &Directory) -> Live {
-        let (store, shape) = (self.ledger.store.clone(), Arc::clone(&self.shape));
-        self.live(directory).echoing(Echoes::new(store, shape, Arc::clone(&self.missed)))
+        self.live(directory).echoing(Echoes::new(self.ledger.store.clone(), Arc::clone(&self.shape)))
     }
 
     /// Whether an intent may not overtake what is owed.
@@ -106,6 +106,7 @@ impl Keep {
         if !self.is_filled() && matches!(intent.action, Action::Create(_)) {
             return Err(self.unknown());
         }
+        self.catch_up().await?;
         let (this, begun) = (self.clone(), begun.cloned());
         let job = move |session: Session| async move { this.accept_in(&session, intent, begun, None).await };
         let outcome = self.ledger.store.write(Durability::Durable, job).await;
@@ -217,7 +218,7 @@ impl Keep {
     pub async fn get(&self, kind: ResourceKind, id: &str, projection: &Projection) -> Result<Resource, Fault> {
         let (this, id, projection) = (self.clone(), id.to_owned(), projection.clone());
         let job = move |session: Session| async move { this.carrier(&session)?.0.get(kind, &id, &projection).await };
-        self.ledger.store.read(job).await.map_err(|fault| self.truthful(fault))
+        self.read(job).await.map_err(|fault| self.truthful(fault))
     }
 
     /// One page of a list, with what is owed.
@@ -227,6 +228,18 @@ impl Keep {
         }
         let (this, asked) = (self.clone(), asked.to_vec());
         let job = move |session: Session| async move { this.carrier(&session)?.0.list(&asked).await };
+        self.read(job).await
+    }
+
+    /// A job that reads the shadow.
+    pub(super) async fn read<T, E, F, R>(&self, job: F) -> Result<T, E>
+    where
+        F: FnOnce(Session) -> R + Send + 'static,
+        R: Future<Output = Result<T, E>>,
+        T: Send + 'static,
+        E: From<StoreFault> + Send + 'static,
+    {
+        self.catch_up().await?;
         self.ledger.store.read(job).await
     }
 

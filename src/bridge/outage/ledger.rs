@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 use crate::store::{ItemQuery, State, Store, StoreFault};
 
 use super::super::order::{Locks, Turn};
+use super::super::shadow::Backlog;
 use super::keep::now;
 use super::waiting::{Waiting, Waits};
 use super::{Aliases, Pulse};
@@ -19,6 +20,8 @@ pub struct Ledger {
     pub(in crate::bridge) store: Store,
     pub(in crate::bridge) tenant: Arc<str>,
     pub(in crate::bridge) aliases: Arc<Aliases>,
+    /// What the directory has done and the shadow does not show yet.
+    pub(in crate::bridge) backlog: Arc<Backlog>,
     /// One intent at a time for each resource, from the question whether it has to wait until it does.
     turns: Locks,
     /// The highest number that an item was given.
@@ -62,7 +65,21 @@ impl Ledger {
         let (turns, wake, at_work) = (Locks::default(), Notify::new(), Mutex::new(()));
         let (stuck, waiting) = (RwLock::default(), Waiting::default());
         waiting.add(waits);
-        Ok(Arc::new(Self { store, tenant, aliases, turns, accepted, settled, stuck, synced, waiting, wake, at_work }))
+        let backlog = Arc::new(Backlog::open(&store, &tenant).await);
+        Ok(Arc::new(Self {
+            store,
+            tenant,
+            aliases,
+            backlog,
+            turns,
+            accepted,
+            settled,
+            stuck,
+            synced,
+            waiting,
+            wake,
+            at_work,
+        }))
     }
 
     /// Whether anything is left that will be done without a person.

@@ -247,7 +247,7 @@ impl Keep {
         }
         let this = self.clone();
         let job = move |session: Session| async move { this.met(&session, &numbers).await };
-        match self.ledger.store.read(job).await {
+        match self.read(job).await {
             Ok(met) => {
                 let promoted = met.into_iter().map(|(number, intended)| self.promote(number, intended));
                 stream::iter(promoted).buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;

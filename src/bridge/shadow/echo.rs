@@ -1,64 +1,65 @@
 //! What the directory has done is repeated on the shadow.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::change::Draft;
 use super::record::Kinds;
-use super::{Doc, Shadow, Stop, key, now};
+use super::{Doc, Shadow, Stop, key};
 use crate::directory::{AttributeName, Dn, Entry, Modification, Rdn};
 use crate::store::StoreFault;
 
 /// An operation that the directory has carried out, with the entry as it was read afterwards, if it was.
 #[derive(Debug, Clone)]
-pub(in crate::bridge) enum Echo {
+pub(in crate::bridge) enum Echo<'a> {
     /// A new entry.
     Added {
         /// Its name.
-        dn: Dn,
+        dn: Cow<'a, Dn>,
         /// As it was sent.
-        attributes: Vec<(AttributeName, Vec<Vec<u8>>)>,
+        attributes: Cow<'a, [(AttributeName, Vec<Vec<u8>>)]>,
         /// As it is; without, it is passed over, for nobody knows its id.
-        read: Option<Entry>,
+        read: Option<Cow<'a, Entry>>,
     },
     /// A changed entry.
     Modified {
         /// Its name.
-        dn: Dn,
+        dn: Cow<'a, Dn>,
         /// As they were sent.
-        modifications: Vec<Modification>,
+        modifications: Cow<'a, [Modification]>,
         /// The entry as it is.
-        read: Option<Entry>,
+        read: Option<Cow<'a, Entry>>,
     },
     /// An entry with another name.
     Renamed {
         /// Its name before.
-        dn: Dn,
+        dn: Cow<'a, Dn>,
         /// The new first component.
-        rdn: Rdn,
+        rdn: Cow<'a, Rdn>,
         /// The entry that it stands below now, if that is another one.
-        parent: Option<Dn>,
+        parent: Option<Cow<'a, Dn>>,
         /// The entry as it is.
-        read: Option<Entry>,
+        read: Option<Cow<'a, Entry>>,
     },
     /// An entry that is gone.
     Deleted {
         /// Its name.
-        dn: Dn,
+        dn: Cow<'a, Dn>,
     },
 }
 
 impl Shadow {
     /// Repeats what the directory has done. What owed items hold is left alone, and an entry that is not known is
     /// passed over.
-    pub fn echo(&self, echo: &Echo) -> Result<(), StoreFault> {
+    pub fn echo(&self, echo: &Echo<'_>) -> Result<(), StoreFault> {
         match echo {
-            Echo::Added { dn, attributes, read } => self.echo_added(dn, attributes, read.as_ref()),
+            Echo::Added { dn, attributes, read } => self.echo_added(dn, attributes, read.as_deref()),
             Echo::Modified { dn, modifications, read } => match self.free(dn)? {
-                Some(doc) => self.echo_modified(&doc, modifications, read.as_ref()),
+                Some(doc) => self.echo_modified(&doc, modifications, read.as_deref()),
                 None => Ok(()),
             },
             Echo::Renamed { dn, rdn, parent, read } => match self.free(dn)? {
-                Some(doc) => self.echo_renamed(&doc, rdn, parent.as_ref(), read.as_ref()),
+                Some(doc) => self.echo_renamed(&doc, rdn, parent.as_deref(), read.as_deref()),
                 None => Ok(()),
             },
             Echo::Deleted { dn } => self.echo_deleted(dn),
@@ -80,7 +81,7 @@ impl Shadow {
         let kinds = Kinds::only(part.kind);
         match self.doc_at(dn)? {
             Some(doc) if self.is_pinned(doc.row)? => Ok(()),
-            _ => self.keep_read(entry, kinds, now()),
+            _ => self.keep_read(entry, kinds, self.now()),
         }
     }
 
@@ -117,7 +118,7 @@ impl Shadow {
         let members = self.shape.members().map(|members| (&members.attribute, read.remove(&members.attribute)));
         self.strip(&mut read);
         overlay(&mut doc.entry, Some(&read));
-        let kept = self.keep(doc.entry.clone(), doc.kinds, now())?;
+        let kept = self.keep(doc.entry.clone(), doc.kinds, self.now())?;
         match members {
             Some((attribute, values)) if !values.is_empty() => self.replace_links(kept.row, attribute, &values),
             _ => Ok(()),

@@ -1,6 +1,6 @@
 //! What refers to an entry by its name.
 
-use super::{Shadow, Stop, doc, field, now, time_stamp};
+use super::{Shadow, Stop, doc, field};
 use crate::directory::{AttributeName, Dn, Entry, Fault, Filter, Rdn, Scope, Search};
 use crate::mapping::MemberValue;
 use crate::store::StoreFault;
@@ -47,8 +47,8 @@ impl Shadow {
                 }
                 self.change_links(group.row, &members.attribute, &came, std::slice::from_ref(&gone))?;
                 let mut entry = group.entry.clone();
-                entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
-                self.keep(entry, group.kinds, now())?;
+                entry.insert(self.shape.dialect.modified.clone(), vec![self.time_stamp()]);
+                self.keep(entry, group.kinds, self.now())?;
                 self.run.note_written(group.row, self.shape.id_of(&group.entry));
             }
         }
@@ -60,8 +60,8 @@ impl Shadow {
                 values.retain(|value| self.rule(attribute).form(value) != form);
                 values.extend(new.map(value));
                 entry.entry.insert(attribute.clone(), values);
-                entry.entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
-                let kept = self.keep(entry.entry, entry.kinds, now())?;
+                entry.entry.insert(self.shape.dialect.modified.clone(), vec![self.time_stamp()]);
+                let kept = self.keep(entry.entry, entry.kinds, self.now())?;
                 self.run.note_written(kept.row, self.shape.id_of(&kept.entry));
             }
         }

@@ -13,7 +13,9 @@
 //! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
 //! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
+//! | `backlog`, `notes` | echoes that are kept until there is time for them |
 
+mod backlog;
 mod change;
 mod echo;
 mod evaluate;
@@ -23,6 +25,7 @@ mod follow;
 mod key;
 mod learn;
 mod links;
+mod notes;
 mod pins;
 mod record;
 mod reread;
@@ -38,9 +41,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-#[allow(unused_imports, reason = "the code that repeats and fills is being written")]
+pub(in crate::bridge) use backlog::{Backlog, note};
 pub(in crate::bridge) use echo::Echo;
-#[allow(unused_imports, reason = "the code that repeats and fills is being written")]
 pub(in crate::bridge) use fill::{FillFault, count, fill, filled_at, is_filled, refresh, sweep};
 pub(in crate::bridge) use learn::Learned;
 pub(in crate::bridge) use pins::unpin;
@@ -63,6 +65,8 @@ pub(in crate::bridge) struct Shadow {
     shape: Arc<Shape>,
     rules: Arc<Rules>,
     run: Arc<Run>,
+    /// When what is done now was done in truth, in milliseconds since 1970, if that is some time ago.
+    back_then: Option<i64>,
 }
 
 /// An entry with what the store knows of it.
@@ -103,11 +107,32 @@ impl Stop {
 }
 
 impl Shadow {
-    /// The shadow of `shape` in the job of `session`.
+    /// The shadow of `shape` in the job of `session`. A job that may write finds all in it that the directory is known
+    /// to have done; whoever only reads sees to that before ([`Backlog::catch_up`]).
     pub fn open(session: Session, shape: &Arc<Shape>) -> Result<Self, StoreFault> {
+        let shadow = Self::behind(session, shape)?;
+        if shadow.session.writes() && shape.backlog.is_behind() {
+            shadow.work_in(usize::MAX)?;
+        }
+        Ok(shadow)
+    }
+
+    /// The same, and nothing is worked in.
+    fn behind(session: Session, shape: &Arc<Shape>) -> Result<Self, StoreFault> {
         let remembered = session.mark(&shape.space, SCHEMA)?.unwrap_or_default();
         let rules = shape.rules(remembered);
-        Ok(Self { session, shape: Arc::clone(shape), rules, run: Arc::default() })
+        Ok(Self { session, shape: Arc::clone(shape), rules, run: Arc::default(), back_then: None })
+    }
+
+    /// When what is done is done, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        self.back_then.unwrap_or_else(now)
+    }
+
+    /// The same as servers stamp entries.
+    fn time_stamp(&self) -> Vec<u8> {
+        let then = self.back_then.and_then(|then| Timestamp::from_millisecond(then).ok());
+        written_time(then.unwrap_or_else(Timestamp::now))
     }
 
     /// What was done and seen since it was opened.
@@ -173,11 +198,6 @@ fn field(attribute: &AttributeName) -> String {
 /// Now, in milliseconds since 1970.
 fn now() -> i64 {
     Timestamp::now().as_millisecond()
-}
-
-/// Now, as servers stamp entries.
-fn time_stamp() -> Vec<u8> {
-    written_time(Timestamp::now())
 }
 
 fn written_time(at: Timestamp) -> Vec<u8> {

@@ -63,7 +63,7 @@ impl Shadow {
         }
         let fields = all.iter().map(|id| (ID.to_owned(), id.as_bytes().to_vec())).collect();
         let body = all.into_iter().collect::<Vec<_>>().join(BREAK).into_bytes();
-        self.session.put(&self.shape.gone(), &Document { key: key.to_vec(), body, fields, stamp: now() })
+        self.session.put(&self.shape.gone(), &Document { key: key.to_vec(), body, fields, stamp: self.now() })
     }
 
     /// Whoever takes a name that somebody still has to leave waits for them.

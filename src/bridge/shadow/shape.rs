@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::backlog::Backlog;
 use super::pins::gone;
 use super::record::FORM;
 use super::rules::{Rule, Rules};
@@ -38,6 +39,8 @@ pub(in crate::bridge) struct Shape {
     secret: BTreeSet<AttributeName>,
     fixed: Vec<(ResourceKind, BTreeSet<AttributeName>)>,
     remembered: Mutex<Arc<Rules>>,
+    /// What is not in the entries yet.
+    pub(super) backlog: Arc<Backlog>,
 }
 
 impl Shape {
@@ -58,14 +61,20 @@ impl Shape {
             secret: SECRET.iter().cloned().collect(),
             fixed: Vec::new(),
             remembered: Mutex::default(),
+            backlog: Arc::default(),
         };
         for part in shape.parts().cloned().collect::<Vec<_>>() {
-            shape.note(&part);
+            shape.learn_part(&part);
         }
         shape
     }
 
-    fn note(&mut self, part: &ResourceMapping) {
+    /// The same, with echoes that wait there.
+    pub fn with_backlog(self, backlog: Arc<Backlog>) -> Self {
+        Self { backlog, ..self }
+    }
+
+    fn learn_part(&mut self, part: &ResourceMapping) {
         self.indexed.extend([part.id.attribute.clone(), part.rdn.clone()]);
         self.rules.insert(part.id.attribute.clone(), Rule::Exact);
         let mut keys: Vec<AttributePath> =

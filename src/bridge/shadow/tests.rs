@@ -1,5 +1,6 @@
 //! The shadow as its callers see it: with the operations of LDAP, under a carrier, and beside a directory.
 
+mod backlog;
 mod beside;
 mod carried;
 mod mirror;

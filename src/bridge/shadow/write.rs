@@ -4,7 +4,7 @@ use super::change::Draft;
 use super::record::{self, Kinds};
 use super::rules::Rule;
 use super::shape::new_id;
-use super::{Doc, Shadow, Stop, doc, field, key, now, time_stamp};
+use super::{Doc, Shadow, Stop, doc, field, key};
 use crate::directory::{AttributeName, Change, Dn, Entry, Fault, FaultKind, Modification, ModifyOptions, Rdn};
 use crate::mapping::ResourceMapping;
 use crate::store::{Document, StoreFault};
@@ -63,10 +63,10 @@ impl Shadow {
         }
         let dialect = self.shape.dialect;
         for stamp in [&dialect.created, &dialect.modified] {
-            entry.insert(stamp.clone(), vec![time_stamp()]);
+            entry.insert(stamp.clone(), vec![self.time_stamp()]);
         }
         let kinds = part.map_or_else(Kinds::default, |part| Kinds::only(part.kind));
-        let doc = self.keep(entry, kinds, now())?;
+        let doc = self.keep(entry, kinds, self.now())?;
         for (attribute, values) in links {
             self.replace_links(doc.row, &attribute, &values)?;
         }
@@ -162,8 +162,8 @@ impl Shadow {
         let looked = self.looks(before)?;
         let mut after = draft.keep_links()?;
         after.kinds = self.kinds_after(before, looked, &after, modifications)?;
-        after.entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
-        self.keep(after.entry, after.kinds, now())
+        after.entry.insert(self.shape.dialect.modified.clone(), vec![self.time_stamp()]);
+        self.keep(after.entry, after.kinds, self.now())
     }
 
     fn looks(&self, doc: &Doc) -> Result<Kinds, StoreFault> {
@@ -227,8 +227,8 @@ impl Shadow {
         let mut entry = readdressed(&doc.entry, new);
         unname_values(&mut entry, old.rdn().as_ref());
         name_values(&mut entry, new.rdn());
-        entry.insert(self.shape.dialect.modified.clone(), vec![time_stamp()]);
-        self.keep(entry, doc.kinds, now())
+        entry.insert(self.shape.dialect.modified.clone(), vec![self.time_stamp()]);
+        self.keep(entry, doc.kinds, self.now())
     }
 
     fn move_children(&self, old: &Dn, new: &Dn) -> Result<(), StoreFault> {
@@ -246,7 +246,7 @@ impl Shadow {
                     self.session.delete(stray.row)?;
                 }
                 self.session.rekey(child.row, &key::of(&to))?;
-                self.keep(readdressed(&child.entry, &to), child.kinds, now())?;
+                self.keep(readdressed(&child.entry, &to), child.kinds, self.now())?;
             }
         }
     }

@@ -40,7 +40,7 @@ impl Reader {
         self.execute("BEGIN")?;
         let connection = self.connection.take().ok_or_else(StoreFault::closed)?;
         let slot = Arc::new(Slot::new(Arc::clone(&self.path), connection));
-        job.run(Session::new(Arc::clone(&slot)), &self.runtime);
+        job.run(Session::new(Arc::clone(&slot), false), &self.runtime);
         (self.connection, _) = slot.take();
         if self.connection.as_ref().is_some_and(Connection::is_autocommit) { Ok(()) } else { self.execute("ROLLBACK") }
     }

@@ -153,7 +153,7 @@ impl Writer {
         self.execute("SAVEPOINT job")?;
         let connection = self.connection.take().ok_or_else(StoreFault::closed)?;
         let slot = Arc::new(Slot::new(Arc::clone(&self.path), connection));
-        let keep = job.run(Session::new(Arc::clone(&slot)), &self.runtime);
+        let keep = job.run(Session::new(Arc::clone(&slot), true), &self.runtime);
         let (connection, fault) = slot.take();
         self.connection = connection;
         if self.connection()?.is_autocommit() {

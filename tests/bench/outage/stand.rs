@@ -10,6 +10,7 @@ use crate::stage::{CONNECTIONS, probe, version};
 use crate::workload::{Outcome, race};
 use ldap3::Ldap;
 use serde_json::{Value, json};
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +103,24 @@ impl Bridge {
     /// Processor time so far.
     pub fn cpu(&self) -> Outcome<Duration> {
         self.process().cpu_time()
+    }
+
+    /// Waits until what was noted for the shadow is in the tables.
+    pub async fn settle(&self) -> Outcome<()> {
+        let is_noted = |name: &str| name.contains("-notes-");
+        loop {
+            let mut waiting = 0;
+            for file in fs::read_dir(self.daemon.folder())? {
+                let file = file?;
+                if is_noted(&file.file_name().to_string_lossy()) {
+                    waiting += file.metadata()?.len();
+                }
+            }
+            if waiting == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     pub fn creates(&self, people: &[Person]) -> Asked {

@@ -18,6 +18,8 @@ pub struct Up {
     pub rates: [f64; 2],
     /// Processor time of the bridge for one.
     pub cost: [Duration; 2],
+    /// What the one that accepts spends on it later, when there is time.
+    pub later: Duration,
 }
 
 impl Up {
@@ -78,7 +80,11 @@ async fn compete(stand: &Stand, name: &'static str, concurrency: usize, asked: [
             ids[side].extend(race.workers.into_iter().flat_map(|asker| asker.ids));
         }
     }
+    let before = stand.accepting.cpu()?;
+    stand.accepting.settle().await?;
+    let later = stand.accepting.cpu()?.saturating_sub(before);
     let count = u32::try_from(jobs)?;
     let rates = elapsed.map(|elapsed| f64::from(count) / elapsed.as_secs_f64());
-    Ok((Up { name, concurrency, rates, cost: cost.map(|cost| cost / count) }, ids))
+    let cost = cost.map(|cost| cost / count);
+    Ok((Up { name, concurrency, rates, cost, later: later / count }, ids))
 }

@@ -2,6 +2,7 @@
 //!
 //! The part of the directory is played by a shadow in another store.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -17,6 +18,10 @@ const STAFF: &str = "cn=staff,ou=groups,dc=x";
 const ADAS: &str = "00000000-0000-4000-8000-00000000000a";
 const BOBS: &str = "00000000-0000-4000-8000-00000000000b";
 const STAFFS: &str = "00000000-0000-4000-8000-00000000000c";
+fn owned(text: &str) -> Cow<'static, Dn> {
+    Cow::Owned(dn(text))
+}
+
 /// A time before anything in these tests, and one after it.
 const LONG_AGO: i64 = 1;
 const LATER: i64 = i64::MAX - 1;
@@ -127,7 +132,7 @@ async fn what_an_item_has_changed_is_held_until_it_is_done() {
             assert_eq!(shadow.learn(read(BOB, BOBS, person("bob")), USER, LATER).unwrap(), Learned::Held);
             let strange = read(BOB, STAFFS, person("bob"));
             assert_eq!(shadow.learn(strange, USER, LATER).unwrap(), Learned::Held, "the name is still to be left");
-            shadow.echo(&Echo::Deleted { dn: dn("uid=countess,ou=people,dc=x") }).unwrap();
+            shadow.echo(&Echo::Deleted { dn: owned("uid=countess,ou=people,dc=x") }).unwrap();
             assert_eq!(names(&shadow), ["uid=countess,ou=people,dc=x"]);
             assert_eq!(shadow.forget_unseen(USER, LATER, None).unwrap().map(|_| ()), Some(()));
             assert_eq!(names(&shadow), ["uid=countess,ou=people,dc=x"]);
@@ -215,29 +220,31 @@ async fn what_the_directory_has_done_is_repeated() {
             let mut shown = Entry::new(dn(ADA));
             shown.insert(name("entryUUID"), values(&[ADAS]));
             shown.insert(name("cn"), values(&["as the server has it"]));
-            let added = Echo::Added { dn: dn(ADA), attributes: person("ada"), read: Some(shown) };
+            let added = Echo::Added { dn: owned(ADA), attributes: person("ada").into(), read: Some(Cow::Owned(shown)) };
             shadow.echo(&added).unwrap();
             assert_eq!(at(&shadow, ADA, &["cn"]).text(&name("cn")), Some("as the server has it"));
             assert_eq!(found(&shadow, Scope::Sub, "dc=x", &format!("(entryUUID={ADAS})")), ["uid=ada"]);
-            shadow.echo(&Echo::Added { dn: dn(BOB), attributes: person("bob"), read: None }).unwrap();
+            shadow.echo(&Echo::Added { dn: owned(BOB), attributes: person("bob").into(), read: None }).unwrap();
             assert_eq!(names(&shadow), [ADA], "nobody knows the id of the other");
             let changes = vec![replace("title", &["Dr"]), add("sn", &["DOE"]), delete("mail", &["none"])];
-            shadow.echo(&Echo::Modified { dn: dn(ADA), modifications: changes, read: None }).unwrap();
+            shadow.echo(&Echo::Modified { dn: owned(ADA), modifications: changes.into(), read: None }).unwrap();
             assert_eq!(at(&shadow, ADA, &["title"]).text(&name("title")), Some("Dr"));
             let rdn = Rdn::parse("uid=lovelace").unwrap();
-            let renamed = Echo::Renamed { dn: dn(ADA), rdn, parent: None, read: None };
+            let renamed = Echo::Renamed { dn: owned(ADA), rdn: Cow::Owned(rdn), parent: None, read: None };
             shadow.echo(&renamed).unwrap();
             assert_eq!(names(&shadow), ["uid=lovelace,ou=people,dc=x"]);
             shadow.echo(&renamed).unwrap();
             let group_read = read(STAFF, STAFFS, Vec::new());
             let staff = group("staff", &[BOB]);
-            shadow.echo(&Echo::Added { dn: dn(STAFF), attributes: staff, read: Some(group_read) }).unwrap();
+            shadow
+                .echo(&Echo::Added { dn: owned(STAFF), attributes: staff.into(), read: Some(Cow::Owned(group_read)) })
+                .unwrap();
             let modifications = vec![add("member", &[ADA, BOB]), delete("member", &[BOB])];
-            shadow.echo(&Echo::Modified { dn: dn(STAFF), modifications, read: None }).unwrap();
+            shadow.echo(&Echo::Modified { dn: owned(STAFF), modifications: modifications.into(), read: None }).unwrap();
             assert_eq!(at(&shadow, STAFF, &["member"]).values(&name("member")), values(&[ADA]));
             let asked_at = now() - 10_000;
-            shadow.echo(&Echo::Deleted { dn: dn("uid=lovelace,ou=people,dc=x") }).unwrap();
-            shadow.echo(&Echo::Deleted { dn: dn("uid=lovelace,ou=people,dc=x") }).unwrap();
+            shadow.echo(&Echo::Deleted { dn: owned("uid=lovelace,ou=people,dc=x") }).unwrap();
+            shadow.echo(&Echo::Deleted { dn: owned("uid=lovelace,ou=people,dc=x") }).unwrap();
             assert_eq!(shadow.learn(ada(), USER, asked_at).unwrap(), Learned::Held, "it was read before it went");
             assert_eq!(names(&shadow), [STAFF]);
             assert_eq!(shadow.learn(ada(), USER, LATER).unwrap(), Learned::Kept);
@@ -387,11 +394,11 @@ async fn what_refers_to_an_entry_that_the_directory_renamed_or_deleted_follows_i
         .run(async |shadow| {
             with_references(&shadow);
             let rdn = Rdn::parse("uid=robert").unwrap();
-            let renamed = Echo::Renamed { dn: dn(BOB), rdn, parent: None, read: None };
+            let renamed = Echo::Renamed { dn: owned(BOB), rdn: Cow::Owned(rdn), parent: None, read: None };
             shadow.echo(&renamed).unwrap();
             let (now, new) = (all(&shadow), "uid=robert,ou=people,dc=x");
             assert_eq!((&now[STAFF]["member"], &now[ADA]["manager"]), (&vec![new.to_owned()], &vec![new.to_owned()]));
-            shadow.echo(&Echo::Deleted { dn: dn(new) }).unwrap();
+            shadow.echo(&Echo::Deleted { dn: owned(new) }).unwrap();
             let now = all(&shadow);
             assert_eq!(now[STAFF]["member"], [""], "the server does not keep the group without a member");
             assert!(!now[ADA].contains_key("manager"));
