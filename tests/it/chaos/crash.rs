@@ -3,6 +3,7 @@
 use super::store::{self, Owed};
 use crate::harness::{Answer, BASIC, Proxy, Scim, Slapd};
 use crate::world::{World, okta_user, patch};
+use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -144,6 +145,32 @@ async fn killed_between_the_directorys_success_and_the_note_of_it_nothing_is_don
     assert!(held.contains(&world.dn("retired")), "{held:?}");
     assert_eq!(world.scim.get(&path).await.expect(200)["userName"], "retired");
     assert_eq!(world.scim.get(&format!("/Users/{}", other.id())).await.expect(200)["userName"], "boss");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_falls_silent_in_the_middle_of_a_drain_holds_it_up_no_longer_than_it_is_silent() {
+    let proxy = proxy();
+    // Whoever asks whether the directory is back has to share the connection with what is under way.
+    let patience = [PATIENCE, "\nconnections = 1"].concat();
+    let world = World::with("crash-silent", |config| config.urls(&[&proxy.url()]).directory(&patience)).await;
+    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    proxy.refuse();
+    let scim = &world.scim;
+    let accept = async |number: usize| {
+        scim.post("/Users", &okta_user(&format!("user{number}"), "U", "Ser")).await.expect(201);
+    };
+    stream::iter(0..150).for_each_concurrent(16, accept).await;
+    for _ in 0..3 {
+        proxy.hold_next_add();
+        proxy.resume();
+        proxy.await_held().await;
+        // Longer than an operation may take: all that were under way have ended with a fault.
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..1500))).await;
+    }
+    assert!(!store::owed(world.daemon.folder()).is_empty());
+    proxy.resume();
+    assert_eq!(drained(&world).await, []);
+    assert_eq!(world.raw.find(&world.people(), "(objectClass=inetOrgPerson)").await.len(), 150);
 }
 
 #[tokio::test]
