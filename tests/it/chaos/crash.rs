@@ -173,6 +173,53 @@ async fn a_directory_that_falls_silent_in_the_middle_of_a_drain_holds_it_up_no_l
     assert_eq!(world.raw.find(&world.people(), "(objectClass=inetOrgPerson)").await.len(), 150);
 }
 
+/// The operations in the log that began behind its first `lines`: what was done, to which entry, by which filter.
+fn operations(world: &World, lines: usize) -> Vec<(String, String, String)> {
+    let text = |line: &Value, name: &str| {
+        let value = crate::harness::field(line, name).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let log = world.daemon.log();
+    let done = log.iter().skip(lines).filter(|line| text(line, "message") == "operation");
+    done.map(|line| (text(line, "op"), text(line, "dn"), text(line, "filter"))).collect()
+}
+
+#[tokio::test]
+async fn what_is_owed_costs_the_directory_no_more_operations_than_it_must() {
+    let proxy = proxy();
+    let change = |config: crate::harness::Config| {
+        config.urls(&[&proxy.url()]).directory(PATIENCE).log("info,scim2ldap::directory=debug")
+    };
+    let world = World::with("crash-frugal", change).await;
+    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    let scim = &world.scim;
+    let ada = scim.post("/Users", &okta_user("ada", "Ada", "L")).await;
+    let staff = scim.post("/Groups", &json!({"displayName": "Staff", "members": [{"value": ada.id()}]})).await;
+    staff.expect(201);
+    proxy.refuse();
+    scim.post("/Users", &okta_user("bob", "Bob", "B")).await.expect(201);
+    let title = json!([{"op": "replace", "path": "title", "value": "Countess"}]);
+    scim.patch(&format!("/Users/{}", ada.id()), &patch(&title)).await.expect(200);
+    let lines = world.daemon.log().len();
+    proxy.resume();
+    assert_eq!(drained(&world).await, []);
+    let done = operations(&world, lines);
+    let count = |op: &str, name: &str| {
+        let is_it = |(did, dn, filter): &&(String, String, String)| {
+            did == op && (dn.starts_with(name) || (op == "search" && filter.contains(name)))
+        };
+        done.iter().filter(is_it).count()
+    };
+    // The answer to the add holds the id: the entry is not read again.
+    assert_eq!((count("add", "uid=bob"), count("search", "uid=bob"), count("search", "bob")), (1, 0, 0), "{done:?}");
+    // Found by her id, and changed. Nobody asks for the groups that she is in.
+    assert_eq!(
+        (count("modify", "uid=ada"), count("search", &ada.id()), count("search", "Staff")),
+        (1, 1, 0),
+        "{done:?}"
+    );
+}
+
 #[tokio::test]
 async fn somebody_elses_entry_of_an_accepted_name_is_not_adopted_and_a_person_is_told() {
     let proxy = proxy();
