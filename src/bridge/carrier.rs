@@ -129,7 +129,7 @@ impl Carrier {
         let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
         let asked = Asked { if_match, answer, home, touched, left_out, progress };
         match action {
-            Action::Create(resource) => self.create(mapping, resource, earlier, (touched, left_out)).await,
+            Action::Create(resource) => self.create(mapping, resource, earlier, asked).await,
             Action::Replace { id, resource } => {
                 self.update(mapping, &id, write::Change::replace(mapping, resource), asked).await
             }
@@ -151,6 +151,11 @@ impl Carrier {
 
     pub fn dialect(&self) -> &'static Dialect {
         self.inner.target.dialect()
+    }
+
+    /// Whether nobody wants to know what a write makes of the entry.
+    pub fn is_blind(&self, asked: Asked<'_>) -> bool {
+        !asked.answer && asked.if_match.is_none() && !self.inner.target.is_watched()
     }
 
     /// Whether nobody knows what came of a write, and somebody else will find out.

@@ -1,13 +1,11 @@
 //! New resources.
 
 use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Scope, Search};
-use crate::mapping::{IdForm, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
+use crate::mapping::{IdForm, InitialPassword, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
-use super::carrier::Earlier;
-use super::group_names::Touched;
+use super::carrier::{Asked, Earlier};
 use super::membership::VALUES;
-use super::unmet::LeftOut;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
 
@@ -19,10 +17,13 @@ const NUMBERS_AT_ONCE: usize = 50;
 const RACES: usize = 5;
 
 /// An entry on its way into the directory.
+#[derive(Clone)]
 pub(super) struct Birth<'a> {
     pub mapping: &'a ResourceMapping,
     pub resource: &'a Resource,
     pub plan: NewEntry,
+    /// What is read of the new entry in the same step.
+    read_back: Vec<AttributeName>,
     /// The same intent was begun before, so an entry that is there may be its own.
     resumed: bool,
     /// An attempt of this very request was lost.
@@ -67,9 +68,9 @@ impl Carrier {
         mapping: &ResourceMapping,
         resource: Resource,
         earlier: &Earlier,
-        (touched, left_out): (&Touched, &LeftOut),
+        asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
-        let mentions = self.mentioned(mapping, &resource, left_out).await?;
+        let mentions = self.mentioned(mapping, &resource, asked.left_out).await?;
         let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
             let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());
@@ -87,9 +88,15 @@ impl Carrier {
             }
         };
         let dn = plan.dn.clone();
-        self.touch_new(touched, mapping, &plan);
-        self.touch(touched, &later);
-        let mut entry = self.add_numbered(mapping, &resource, plan, earlier.started).await?;
+        self.touch_new(asked.touched, mapping, &plan);
+        self.touch(asked.touched, &later);
+        let blind = self.is_blind(asked);
+        // What is finished step by step goes on from what is there.
+        let at_once = plan.password.is_none() && mapping.initial_password != InitialPassword::Random;
+        let brief = blind && at_once && plan.numbers.is_empty();
+        let read_back = if brief { vec![mapping.id.attribute.clone()] } else { self.all_attributes(mapping) };
+        let birth = Birth::new(mapping, &resource, (plan, read_back), earlier.started);
+        let mut entry = self.add_numbered(birth).await?;
         let _ = earlier.progress.made.set(());
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
@@ -99,6 +106,11 @@ impl Carrier {
             entry = self.entry_at(&dn, self.all_attributes(mapping)).await?;
         }
         tracing::info!(entry = %entry.dn, "created");
+        if blind {
+            let mut resource = Resource::new();
+            resource.set(&AttributePath::core("id"), mapping.read(&entry, self.dialect())?.id.into());
+            return Ok(Receipt::Created(resource));
+        }
         Ok(Receipt::Created(self.finish(mapping, entry, true).await?))
     }
 
@@ -123,7 +135,7 @@ impl Carrier {
         birth: &mut Birth<'_>,
         attributes: &(dyn Fn(&NewEntry) -> Attributes + Sync),
     ) -> Result<Made, Refusal> {
-        let read_back = self.all_attributes(birth.mapping);
+        let read_back = birth.read_back.clone();
         let (mut lost, mut raced) = (0, 0);
         while lost < ATTEMPTS {
             match self.inner.target.add(&birth.plan.dn, &attributes(&birth.plan), &read_back).await {
@@ -225,8 +237,13 @@ impl Carrier {
 
 impl<'a> Birth<'a> {
     /// Of an entry as it is planned; `resumed`: the same intent was begun before.
-    pub const fn new(mapping: &'a ResourceMapping, resource: &'a Resource, plan: NewEntry, resumed: bool) -> Self {
-        Self { mapping, resource, plan, resumed, unsure: false, tried: 1 }
+    pub fn new(
+        mapping: &'a ResourceMapping,
+        resource: &'a Resource,
+        (plan, read_back): (NewEntry, Vec<AttributeName>),
+        resumed: bool,
+    ) -> Self {
+        Self { mapping, resource, plan, read_back, resumed, unsure: false, tried: 1 }
     }
 
     fn set(&mut self, attribute: &AttributeName, value: &str) {

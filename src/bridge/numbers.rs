@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::directory::{self, AttributeName, Change, Dn, Entry, Filter, Modification, ModifyOptions, Scope, Search};
 use crate::mapping::{NewEntry, Number, NumberRange, ResourceMapping};
-use crate::scim::{self, FaultKind, Resource};
+use crate::scim::{self, FaultKind};
 
 pub(super) use series::Given;
 use series::Idea;
@@ -34,23 +34,17 @@ const IN_A_ROW: usize = 10;
 const HOLES: usize = 1000;
 
 impl Carrier {
-    /// Makes the entry that `plan` describes, with its numbers. `resumed`: the same intent was begun before.
-    pub(super) async fn add_numbered(
-        &self,
-        mapping: &ResourceMapping,
-        resource: &Resource,
-        mut plan: NewEntry,
-        resumed: bool,
-    ) -> Result<Entry, Fault> {
-        let bare = plan.attributes.len();
+    /// Makes the entry that `bare` describes, with its numbers.
+    pub(super) async fn add_numbered(&self, bare: Birth<'_>) -> Result<Entry, Fault> {
         for _ in 0..ROUNDS {
-            let given = self.number(&mut plan).await?;
-            let fault = match self.give_birth(Birth::new(mapping, resource, plan.clone(), resumed)).await {
-                Ok(entry) => return Ok(self.settled(mapping, entry, given).await),
+            let mut birth = bare.clone();
+            let given = self.number(&mut birth.plan).await?;
+            let fault = match self.give_birth(birth).await {
+                Ok(entry) => return Ok(self.settled(bare.mapping, entry, given).await),
                 Err(fault) => fault,
             };
             // The server itself may see to it that numbers are unique.
-            let unlucky = is_uniqueness(&fault) && self.lost_to_another(&plan.dn, &given).await?;
+            let unlucky = is_uniqueness(&fault) && self.lost_to_another(&bare.plan.dn, &given).await?;
             for given in given {
                 match &fault {
                     Fault::Unavailable { .. } => given.leave_in_doubt(),
@@ -60,7 +54,6 @@ impl Carrier {
             if !unlucky {
                 return Err(fault);
             }
-            plan.attributes.truncate(bare);
             pause().await;
         }
         Err(self.unsure())

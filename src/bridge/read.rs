@@ -103,6 +103,26 @@ impl Carrier {
         self.finish_found(mapping, self.read(mapping, entry, members)?).await
     }
 
+    /// The same without members and without the groups that the entry is in: nothing that is written depends on
+    /// them, but where the table says so.
+    pub(super) async fn finish_without_groups(
+        &self,
+        mapping: &ResourceMapping,
+        entry: Entry,
+    ) -> Result<Resource, Fault> {
+        if mapping.depends_on_groups() {
+            return self.finish(mapping, entry, false).await;
+        }
+        let mut found = self.read(mapping, entry, false)?;
+        found.reading.pointers.retain(|pointer| !pointer.is_group());
+        let known = if found.reading.pointers.is_empty() {
+            Known::default()
+        } else {
+            self.follow(found.reading.pointers.iter()).await?
+        };
+        self.complete(mapping, found, &known).await
+    }
+
     async fn finish_found(&self, mapping: &ResourceMapping, found: Found) -> Result<Resource, Fault> {
         let known = self.known(mapping, std::slice::from_ref(&found)).await?;
         self.complete(mapping, found, &known).await

@@ -68,6 +68,14 @@ impl Target {
         }
     }
 
+    /// Whether what a write leaves behind matters to others than who asked for it.
+    pub const fn is_watched(&self) -> bool {
+        match self {
+            Self::Live(live) => live.echoes.is_some(),
+            Self::Shadow(_) => true,
+        }
+    }
+
     /// Few entries, whole.
     pub async fn search(&self, search: &Search) -> Result<Vec<Entry>, Fault> {
         match self {

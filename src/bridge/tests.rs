@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 mod pages;
 
-use super::group_names::Touched;
 use super::*;
 use crate::directory::tests::domain::Domain;
 use crate::directory::{Dialect, Dn, Kind};
@@ -57,10 +56,10 @@ fn resource(carrier: &Carrier, body: Value) -> Resource {
 }
 
 async fn create(carrier: &Carrier, body: Value, resume: bool) -> Result<Resource, Fault> {
-    let mapping = carrier.mapping(ResourceKind::User).unwrap();
     let earlier = Earlier { started: resume, ..Earlier::default() };
-    let touched = Touched::new(&carrier.inner.owed_names);
-    match carrier.create(mapping, resource(carrier, body), &earlier, (&touched, &LeftOut::default())).await? {
+    let action = Action::Create(resource(carrier, body));
+    let intent = Intent { kind: ResourceKind::User, action, if_match: None, answer: true, origin: Origin::default() };
+    match carrier.apply(intent, &earlier).await? {
         Receipt::Created(resource) => Ok(resource),
         other => panic!("{other:?}"),
     }

@@ -126,7 +126,12 @@ impl Carrier {
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
         let mut place = Self::place_at(mapping, &entry);
-        let before = self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?;
+        let blind = self.is_blind(asked);
+        let before = if blind {
+            self.finish_without_groups(mapping, entry.clone()).await?
+        } else {
+            self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?
+        };
         check_version(&before, asked.if_match)?;
         let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out)).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
@@ -159,7 +164,10 @@ impl Carrier {
                 let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
                 self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
             }
-            None => self.carry_out_account(mapping, &entry, &mut update, &attributes, unchanged).await,
+            None => {
+                let read_back = if blind { &[] } else { &*attributes };
+                self.carry_out_account(mapping, &entry, &mut update, read_back, unchanged).await
+            }
         };
         let changed = match outcome {
             Ok(changed) => changed,
@@ -249,7 +257,8 @@ impl Carrier {
     }
 
     /// Rename first, for that is where conflicts show, then the modifications. If those are refused, the old name
-    /// comes back: a request is carried out whole or not at all. Returns the entry as it is now, if it changed.
+    /// comes back: a request is carried out whole or not at all. Returns the entry as it is now, if it changed and
+    /// anything of it is to be read back.
     pub(super) async fn carry_out(
         &self,
         mapping: &ResourceMapping,
@@ -294,6 +303,7 @@ impl Carrier {
         }
         match answer {
             Some(entry) => Ok(Some(entry)),
+            None if read_back.is_empty() => Ok(None),
             None => self.search_entry(&now, read_back.to_vec()).await.map(Some),
         }
     }

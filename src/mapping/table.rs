@@ -82,6 +82,23 @@ impl ResourceMapping {
     pub fn readers(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| row.reads())
     }
+
+    /// Whether what is written of a user may depend on the groups that he is in.
+    #[must_use]
+    pub fn depends_on_groups(&self) -> bool {
+        let is_about = |name: &str| matches!(name.split('.').next(), Some("groups" | "resource"));
+        let by_row = |row: &Row| {
+            let made = row.generate.as_ref().map(|generate| &generate.from);
+            let mut templates = row.value.iter().chain(&row.fallback).chain(made);
+            let mut depends = templates.any(|template| template.mentions("groups") || template.mentions("resource"));
+            if let Some(filter) = &row.only_if {
+                filter.paths(&mut |path| depends |= is_about(&path.attribute));
+            }
+            depends || row.scim.as_ref().is_some_and(|scim| is_about(&scim.path.attribute))
+        };
+        let by_place = matches!(&self.base, Base::Template { template, .. } if template.attributes().any(is_about));
+        by_place || self.rows.iter().any(by_row)
+    }
 }
 
 /// Where new entries go.

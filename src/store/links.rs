@@ -18,6 +18,11 @@ impl Session {
         self.with(|it| sql::remove(it, row, name, values))
     }
 
+    /// Removes a value from the lists of this name of all documents, and stamps those documents. How many there were.
+    pub fn remove_everywhere(&self, name: &str, value: &[u8], stamp: i64) -> Result<usize, StoreFault> {
+        self.with(|it| sql::remove_everywhere(it, name, value, stamp))
+    }
+
     /// All values of a list, sorted.
     pub fn links(&self, row: i64, name: &str) -> Result<Vec<Vec<u8>>, StoreFault> {
         self.with(|it| sql::all(it, row, name))

@@ -154,11 +154,22 @@ impl Session {
         self.with(|it| sql::tally(it, space))
     }
 
-    /// Shows `each` all items of a space, in the order of their numbers and without their payload.
-    pub fn owed_resources(&self, space: &str, each: &mut dyn FnMut(OwedItem)) -> Result<(), StoreFault> {
+    /// The highest number of an item of a space that is in one of these states.
+    pub fn last_item(&self, space: &str, states: &[State]) -> Result<Option<i64>, StoreFault> {
+        self.with(|it| sql::last(it, space, states))
+    }
+
+    /// Shows `each` the items of a space, all or those in one state, in the order of their numbers and without their
+    /// payload.
+    pub fn owed_resources(
+        &self,
+        space: &str,
+        state: Option<State>,
+        each: &mut dyn FnMut(OwedItem),
+    ) -> Result<(), StoreFault> {
         let mut after = 0;
         loop {
-            let page = self.with(|it| sql::owed(it, space, after, PAGE))?;
+            let page = self.with(|it| sql::owed(it, (space, state), after, PAGE))?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.number;
             page.into_iter().for_each(&mut *each);

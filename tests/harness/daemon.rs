@@ -205,11 +205,7 @@ impl Daemon {
 
     /// Processor time used so far, by user and system, in steps of 10 ms.
     pub fn cpu_time(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("a running daemon");
-        let (_, fields) = stat.rsplit_once(") ").expect("the name in brackets");
-        // utime and stime are the fields 14 and 15 of the line, the state is the third. Linux counts 100 ticks a second.
-        let ticks = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
-        Duration::from_millis(ticks * 10)
+        super::cpu_time(self.pid())
     }
 
     fn log_file(&self) -> PathBuf {

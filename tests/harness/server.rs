@@ -125,6 +125,11 @@ impl Server {
         self.running().pid()
     }
 
+    /// Processor time used so far, by user and system, in steps of 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        super::cpu_time(self.pid())
+    }
+
     /// A connection of the account that may do anything, with TLS where the server demands it.
     pub async fn raw(&self) -> Raw {
         let (dn, password) = self.admin();

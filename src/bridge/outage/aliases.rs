@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
+use super::super::snapshot::Id;
 use crate::directory::{Entry, Filter};
 use crate::mapping::IdAttribute;
+use crate::scim::ResourceKind;
 
 /// What is known of ids of both kinds, and the attributes that hold them.
 #[derive(Debug, Default)]
@@ -14,20 +16,37 @@ pub(in crate::bridge) struct Aliases {
     known: RwLock<Known>,
 }
 
+/// One alias for each resource that was ever made during an outage: they are kept in little room.
 #[derive(Debug, Default)]
 struct Known {
     /// From the id that was given out to the directory's.
-    real: HashMap<String, String>,
+    real: HashMap<Id, Id>,
     /// And back.
-    given: HashMap<String, String>,
+    given: HashMap<Id, Id>,
+}
+
+impl Known {
+    fn real(&self, given: &str) -> Option<String> {
+        self.real.get(&id(given)).map(|real| real.text().into_owned())
+    }
+
+    fn given(&self, real: &str) -> Option<String> {
+        self.given.get(&id(real)).map(|given| given.text().into_owned())
+    }
+}
+
+/// No two resources have one id, of whatever kind they are.
+fn id(text: &str) -> Id {
+    Id::new(ResourceKind::User, text)
 }
 
 impl Aliases {
     /// From now on `given` means what the directory calls `real`.
     pub fn add(&self, given: &str, real: &str) {
+        let (given, real) = (id(given), id(real));
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.real.insert(given.to_owned(), real.to_owned());
-        known.given.insert(real.to_owned(), given.to_owned());
+        known.real.insert(given.clone(), real.clone());
+        known.given.insert(real, given);
     }
 
     /// Puts the ids that were given out in the place of the directory's.
@@ -38,7 +57,7 @@ impl Aliases {
         }
         for entry in entries {
             for id in ids {
-                let given = id.of(entry).and_then(|real| known.given.get(&real)).and_then(|given| id.value(given));
+                let given = id.of(entry).and_then(|real| known.given(&real)).and_then(|given| id.value(&given));
                 if let Some(value) = given {
                     entry.insert(id.attribute.clone(), vec![value]);
                 }
@@ -54,7 +73,7 @@ impl Aliases {
 
     /// What the directory calls this id.
     pub fn real(&self, given: &str) -> Option<String> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).real.get(given).cloned()
+        self.known.read().unwrap_or_else(PoisonError::into_inner).real(given)
     }
 }
 
@@ -66,7 +85,7 @@ fn translated(filter: &Filter, known: &Known, ids: &[IdAttribute]) -> Filter {
         Filter::Not(filter) => Filter::Not(Box::new(translated(filter, known, ids))),
         Filter::Equal(attribute, value) => {
             let id = ids.iter().find(|id| id.attribute == *attribute);
-            let real = id.and_then(|id| id.value(known.real.get(&id.text(value)?)?));
+            let real = id.and_then(|id| id.value(&known.real(&id.text(value)?)?));
             Filter::Equal(attribute.clone(), real.unwrap_or_else(|| value.clone()))
         }
         other => other.clone(),

@@ -29,9 +29,10 @@ pub struct Standing {
 
 /// How the tenant of this name stands.
 pub fn standing(session: &Session, tenant: &str) -> Result<Standing, StoreFault> {
+    let [users, groups] = shadow::count(session, tenant, [ResourceKind::User, ResourceKind::Group])?;
     Ok(Standing {
-        users: shadow::count(session, tenant, ResourceKind::User)?,
-        groups: shadow::count(session, tenant, ResourceKind::Group)?,
+        users,
+        groups,
         filled: shadow::filled_at(session, tenant)?,
         tally: session.tally(Some(tenant))?,
         pulse: Pulse::last(session, tenant)?,
@@ -72,7 +73,7 @@ pub fn asked(bridge: &Bridge, item: &Item, key: Option<&SealKey>) -> Asked {
 pub fn neighbours(session: &Session, item: &Item) -> Result<(Vec<i64>, Vec<i64>), StoreFault> {
     let own = Keys::of(&item.asked.resource, &item.asked.touches);
     let (mut earlier, mut later) = (Vec::new(), Vec::new());
-    session.owed_resources(&item.asked.space, &mut |other| {
+    session.owed_resources(&item.asked.space, None, &mut |other| {
         if other.number != item.number
             && other.state != State::Waiting
             && own.meet(&Keys::of(&other.resource, &other.touches))
@@ -96,7 +97,7 @@ pub fn forgo(session: &Session, item: &Item) -> Result<bool, StoreFault> {
         return Ok(false);
     }
     let (space, own) = (&item.asked.space, &item.asked.resource);
-    shadow::unpin(session, space, item.number)?;
+    shadow::unpin(session, item.number)?;
     let others = item.asked.touches.iter().filter_map(|touched| touched.strip_prefix("w:"));
     for id in others {
         shadow::reread(session, space, id, false)?;

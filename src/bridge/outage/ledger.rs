@@ -49,14 +49,10 @@ impl Ledger {
         let (accepted, synced, waits) = store
             .read(move |session| async move {
                 session.aliases(&space, &mut |given, real| known.add(given, real))?;
-                let (mut last, mut waits) = (0, Vec::new());
-                session.owed_resources(&space, &mut |item| {
-                    if item.state == State::Waiting {
-                        waits.extend(Waits::of(item));
-                    } else {
-                        last = item.number;
-                    }
-                })?;
+                // Of a long queue only the end is looked for: the drain reads it.
+                let last = session.last_item(&space, &[State::Owed, State::Parked, State::Held])?.unwrap_or(0);
+                let mut waits = Vec::new();
+                session.owed_resources(&space, Some(State::Waiting), &mut |item| waits.extend(Waits::of(item)))?;
                 let synced = Pulse::last(&session, &space)?.and_then(|pulse| pulse.synced);
                 Ok::<_, StoreFault>((last, synced.unwrap_or(0), waits))
             })

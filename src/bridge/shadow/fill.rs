@@ -57,10 +57,14 @@ pub(in crate::bridge) fn filled_at(session: &Session, space: &str) -> Result<Opt
     Ok(String::from_utf8_lossy(&mark).rsplit(' ').next().and_then(|at| at.parse().ok()))
 }
 
-/// How many entries of this kind the shadow of the tenant `space` holds. Reads all of them.
-pub(in crate::bridge) fn count(session: &Session, space: &str, kind: ResourceKind) -> Result<usize, StoreFault> {
+/// How many entries of these kinds the shadow of the tenant `space` holds. Reads all of them.
+pub(in crate::bridge) fn count<const N: usize>(
+    session: &Session,
+    space: &str,
+    kinds: [ResourceKind; N],
+) -> Result<[usize; N], StoreFault> {
     let counts = session.count_by_byte(space, KINDS_AT)?;
-    Ok(counts.into_iter().filter(|(byte, _)| kinds_of(*byte).has(kind)).map(|(_, count)| count).sum())
+    Ok(kinds.map(|kind| counts.iter().filter(|(byte, _)| kinds_of(*byte).has(kind)).map(|(_, count)| count).sum()))
 }
 
 /// Reads all entries of the table's kinds, forgets those that are gone, and notes that the shadow is filled. Answers

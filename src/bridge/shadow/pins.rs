@@ -31,7 +31,7 @@ impl Shadow {
 
     /// Unties all that `item` holds: it is done, or it was dropped. What the directory is asked from now on counts.
     pub fn unpin(&self, item: i64) -> Result<(), StoreFault> {
-        unpin(&self.session, &self.shape.space, item)
+        unpin(&self.session, item)
     }
 
     /// Whether an owed item holds this document.
@@ -115,19 +115,10 @@ impl Shadow {
     }
 }
 
-/// Unties all that `item` of the tenant `space` holds, whatever its table says.
-pub(in crate::bridge) fn unpin(session: &Session, space: &str, item: i64) -> Result<(), StoreFault> {
-    let item = number(item);
-    for held in session.with_field(space, OWED, &item)? {
-        session.remove_links(held.row, OWED, std::slice::from_ref(&item))?;
-        // What the directory was asked before the item was done is no longer true.
-        session.restamp(held.row, now())?;
-    }
-    for grave in session.with_field(&gone(space), OWED, &item)? {
-        session.remove_links(grave.row, OWED, std::slice::from_ref(&item))?;
-        session.restamp(grave.row, now())?;
-    }
-    Ok(())
+/// Unties all that `item` holds, whatever the table says of whose item it is: no two tenants' items have one number.
+pub(in crate::bridge) fn unpin(session: &Session, item: i64) -> Result<(), StoreFault> {
+    // What the directory was asked before the item was done is no longer true.
+    session.remove_everywhere(OWED, &number(item), now()).map(drop)
 }
 
 /// The place in the store of names that owed items have left.

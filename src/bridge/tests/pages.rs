@@ -116,8 +116,8 @@ async fn everything_is_read_into_the_shadow() {
         let read = shadow::fill(&carrier.inner.target, &store, &shape, &|_| {}).await.unwrap();
         assert_eq!(read, PEOPLE + 2);
         let space = shape.space.clone();
-        let users = async move |session: Session| shadow::count(&session, &space, ResourceKind::User);
-        assert_eq!(store.write(Durability::Soon, users).await.unwrap(), PEOPLE + 1);
+        let users = async move |session: Session| shadow::count(&session, &space, [ResourceKind::User]);
+        assert_eq!(store.write(Durability::Soon, users).await.unwrap(), [PEOPLE + 1]);
     }
 }
 

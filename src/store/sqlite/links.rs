@@ -16,6 +16,18 @@ pub(in crate::store) fn remove(connection: &Connection, row: i64, name: &str, va
     values.iter().map(|value| Ok(statement.execute(params![row, name, value])? > 0)).collect()
 }
 
+pub(in crate::store) fn remove_everywhere(
+    connection: &Connection,
+    name: &str,
+    value: &[u8],
+    stamp: i64,
+) -> Result<usize> {
+    let statement =
+        "UPDATE document SET stamp = ?3 WHERE id IN (SELECT document FROM link WHERE name = ?1 AND value = ?2)";
+    changed(connection, statement, params![name, value, stamp])?;
+    changed(connection, "DELETE FROM link WHERE name = ?1 AND value = ?2", params![name, value])
+}
+
 pub(in crate::store) fn all(connection: &Connection, row: i64, name: &str) -> Result<Vec<Vec<u8>>> {
     let statement = "SELECT value FROM link WHERE document = ?1 AND name = ?2 ORDER BY value";
     connection.prepare_cached(statement)?.query_map(params![row, name], |row| row.get(0))?.collect()

@@ -116,7 +116,7 @@ async fn an_index_of_thousands_of_items_is_built_without_their_payload() {
         session.push(&NewItem { space: "entra".into(), ..item("u1") })?;
         session.set_state(expected[9].0, State::Parked, None, 1)?;
         let mut seen = Vec::new();
-        session.owed_resources("okta", &mut |owed| {
+        session.owed_resources("okta", None, &mut |owed| {
             assert_eq!(owed.touches, item("u").touches);
             assert_eq!(owed.state == State::Parked, owed.number == expected[9].0);
             // Who is shown an item may ask for more.
@@ -124,6 +124,24 @@ async fn an_index_of_thousands_of_items_is_built_without_their_payload() {
             seen.push((owed.number, owed.resource));
         })?;
         assert_eq!(seen, expected);
+        let mut parked = Vec::new();
+        session.owed_resources("okta", Some(State::Parked), &mut |owed| parked.push(owed.number))?;
+        assert_eq!(parked, [expected[9].0]);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_item_of_a_space_is_found_by_its_state() {
+    alone(|session| {
+        let numbers: Vec<i64> = (0..4).map(|_| session.push(&item("u"))).collect::<Result<_, _>>()?;
+        session.push(&NewItem { space: "entra".into(), ..item("u") })?;
+        session.set_state(numbers[1], State::Parked, None, 1)?;
+        session.set_state(numbers[3], State::Waiting, None, 1)?;
+        assert_eq!(session.last_item("okta", &[State::Owed, State::Parked, State::Held])?, Some(numbers[2]));
+        assert_eq!(session.last_item("okta", &[State::Parked])?, Some(numbers[1]));
+        assert_eq!(session.last_item("okta", &[State::Held])?, None);
         Ok(())
     })
     .await;

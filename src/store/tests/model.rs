@@ -18,6 +18,7 @@ enum Step {
     Add { at: usize, name: usize, values: Vec<Bytes> },
     Remove { at: usize, name: usize, values: Vec<Bytes> },
     Empty { at: usize, name: usize },
+    Everywhere { name: usize, value: Bytes, stamp: i64 },
 }
 
 const SPACES: [&str; 2] = ["here", "there"];
@@ -48,7 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => space.prop_map(|space| Step::Clear { space }),
         4 => (at.clone(), name.clone(), values()).prop_map(|(at, name, values)| Step::Add { at, name, values }),
         3 => (at.clone(), name.clone(), values()).prop_map(|(at, name, values)| Step::Remove { at, name, values }),
-        1 => (at, name).prop_map(|(at, name)| Step::Empty { at, name }),
+        1 => (at, name.clone()).prop_map(|(at, name)| Step::Empty { at, name }),
+        2 => (name, bytes(), 0..4_i64).prop_map(|(name, value, stamp)| Step::Everywhere { name, value, stamp }),
     ]
 }
 
@@ -91,6 +93,16 @@ impl Model {
                 let before = self.0.len();
                 self.0.retain(|_, known| known.space != SPACES[*space]);
                 assert_eq!(session.clear(SPACES[*space])?, before - self.0.len());
+            }
+            Step::Everywhere { name, value, stamp } => {
+                let mut count = 0;
+                for known in self.0.values_mut() {
+                    if known.links.remove(&(NAMES[*name], value.clone())) {
+                        known.document.stamp = *stamp;
+                        count += 1;
+                    }
+                }
+                assert_eq!(session.remove_everywhere(NAMES[*name], value, *stamp)?, count);
             }
             Step::Rekey { at, .. }
             | Step::Delete { at }
@@ -136,7 +148,7 @@ impl Model {
                 known.links.retain(|(of, _)| *of != NAMES[*name]);
                 assert_eq!(session.clear_links(row, NAMES[*name])?, before - known.links.len());
             }
-            Step::Put { .. } | Step::Sweep { .. } | Step::Clear { .. } => unreachable!(),
+            Step::Put { .. } | Step::Sweep { .. } | Step::Clear { .. } | Step::Everywhere { .. } => unreachable!(),
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::store::{self, Owed};
 use crate::harness::{Answer, BASIC, Proxy, Scim, Slapd};
 use crate::world::{World, okta_user, patch};
+use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -138,6 +139,79 @@ async fn killed_between_the_directorys_success_and_the_note_of_it_nothing_is_don
     assert!(held.contains(&world.dn("retired")), "{held:?}");
     assert_eq!(world.scim.get(&path).await.expect(200)["userName"], "retired");
     assert_eq!(world.scim.get(&format!("/Users/{}", other.id())).await.expect(200)["userName"], "boss");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_falls_silent_in_the_middle_of_a_drain_holds_it_up_no_longer_than_it_is_silent() {
+    let proxy = proxy();
+    // Whoever asks whether the directory is back has to share the connection with what is under way.
+    let patience = [PATIENCE, "\nconnections = 1"].concat();
+    let world = World::with("crash-silent", |config| config.urls(&[&proxy.url()]).directory(&patience)).await;
+    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    proxy.refuse();
+    let scim = &world.scim;
+    let accept = async |number: usize| {
+        scim.post("/Users", &okta_user(&format!("user{number}"), "U", "Ser")).await.expect(201);
+    };
+    stream::iter(0..150).for_each_concurrent(16, accept).await;
+    for _ in 0..3 {
+        proxy.hold_next_add();
+        proxy.resume();
+        proxy.await_held().await;
+        // Longer than an operation may take: all that were under way have ended with a fault.
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..1500))).await;
+    }
+    assert!(!store::owed(world.daemon.folder()).is_empty());
+    proxy.resume();
+    assert_eq!(drained(&world).await, []);
+    assert_eq!(world.raw.find(&world.people(), "(objectClass=inetOrgPerson)").await.len(), 150);
+}
+
+/// The operations in the log that began behind its first `lines`: what was done, to which entry, by which filter.
+fn operations(world: &World, lines: usize) -> Vec<(String, String, String)> {
+    let text = |line: &Value, name: &str| {
+        let value = crate::harness::field(line, name).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let log = world.daemon.log();
+    let done = log.iter().skip(lines).filter(|line| text(line, "message") == "operation");
+    done.map(|line| (text(line, "op"), text(line, "dn"), text(line, "filter"))).collect()
+}
+
+#[tokio::test]
+async fn what_is_owed_costs_the_directory_no_more_operations_than_it_must() {
+    let proxy = proxy();
+    let change = |config: crate::harness::Config| {
+        config.urls(&[&proxy.url()]).directory(PATIENCE).log("info,scim2ldap::directory=debug")
+    };
+    let world = World::with("crash-frugal", change).await;
+    world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
+    let scim = &world.scim;
+    let ada = scim.post("/Users", &okta_user("ada", "Ada", "L")).await;
+    let staff = scim.post("/Groups", &json!({"displayName": "Staff", "members": [{"value": ada.id()}]})).await;
+    staff.expect(201);
+    proxy.refuse();
+    scim.post("/Users", &okta_user("bob", "Bob", "B")).await.expect(201);
+    let title = json!([{"op": "replace", "path": "title", "value": "Countess"}]);
+    scim.patch(&format!("/Users/{}", ada.id()), &patch(&title)).await.expect(200);
+    let lines = world.daemon.log().len();
+    proxy.resume();
+    assert_eq!(drained(&world).await, []);
+    let done = operations(&world, lines);
+    let count = |op: &str, name: &str| {
+        let is_it = |(did, dn, filter): &&(String, String, String)| {
+            did == op && (dn.starts_with(name) || (op == "search" && filter.contains(name)))
+        };
+        done.iter().filter(is_it).count()
+    };
+    // The answer to the add holds the id: the entry is not read again.
+    assert_eq!((count("add", "uid=bob"), count("search", "uid=bob"), count("search", "bob")), (1, 0, 0), "{done:?}");
+    // Found by her id, and changed. Nobody asks for the groups that she is in.
+    assert_eq!(
+        (count("modify", "uid=ada"), count("search", &ada.id()), count("search", "Staff")),
+        (1, 1, 0),
+        "{done:?}"
+    );
 }
 
 #[tokio::test]

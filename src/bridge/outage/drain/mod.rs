@@ -26,14 +26,14 @@ use super::Ledger;
 use super::keep::Keep;
 use gate::Gate;
 use verdict::{Outcome, Verdict};
-use work::{Task, Work};
+use work::{Page, Task, Work};
 
 /// Items that are carried out side by side: enough to keep a server busy, few enough to leave it time for others.
 const SIDE_BY_SIDE: usize = 16;
 /// Verdicts that are written down together.
 const TOGETHER: usize = 256;
-/// How long a verdict may wait for others to be written down with.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a verdict may wait for others to be written down with, as long as there is enough else to do.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// How often it is looked whether a person changed the queue.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -46,7 +46,8 @@ pub(in crate::bridge) struct Drain {
     stop: watch::Receiver<()>,
 }
 
-type Writing = JoinHandle<Result<(), StoreFault>>;
+/// Something that the store does meanwhile.
+type Job<T> = JoinHandle<Result<T, StoreFault>>;
 
 impl Drain {
     pub fn new(keep: Keep, carrier: Carrier, directory: Directory, stop: watch::Receiver<()>) -> Self {
@@ -76,23 +77,27 @@ impl Drain {
         let store = self.keep.ledger.store.clone();
         let generation = store.changed_elsewhere().await?;
         let (mut work, mut gate) = (Work::default(), Gate::default());
-        let mut writing: Option<Writing> = None;
+        let (mut reading, mut writing): (Option<Job<Page>>, Option<Job<()>>) = (None, None);
         let mut look = Instant::now() + LOOK;
         let (mut stop, mut leaving) = (self.stop.clone(), false);
         loop {
             gate.heed(&self.directory);
             if !leaving && gate.is_open() {
-                work.load(&self.keep).await?;
+                if reading.is_none() && work.wants_more(&self.keep.ledger) {
+                    reading = Some(tokio::spawn(work.read_on(&self.keep)));
+                }
                 while at_work.len() < SIDE_BY_SIDE {
                     let Some(task) = work.next() else { break };
                     at_work.spawn(perform(self.carrier.clone(), Arc::clone(&self.keep.ledger), task));
                 }
             }
-            if writing.is_none() && work.wants_writing(at_work.is_empty()) {
+            // When nothing else can be begun, something may wait for what is done to be on disk.
+            let starved = at_work.len() < SIDE_BY_SIDE;
+            if writing.is_none() && work.wants_writing(starved) {
                 writing = Some(tokio::spawn(work.write_down(&self.keep)));
             }
             work.tell(&self.keep.ledger);
-            if leaving && at_work.is_empty() && writing.is_none() {
+            if leaving && at_work.is_empty() && writing.is_none() && reading.is_none() {
                 return Ok(());
             }
             let next = work.next_time(look, gate.is_open(), writing.is_some()).min(gate.next_time(look));
@@ -100,6 +105,10 @@ impl Drain {
                 Some(ended) = at_work.join_next() => {
                     let outcome = ended.map_err(|fault| interrupted(&fault))?;
                     if self.settle(&mut work, outcome) { gate.good() } else { gate.close() }
+                }
+                page = wait_for(&mut reading) => {
+                    reading = None;
+                    work.take_in(&self.keep, page?);
                 }
                 written = wait_for(&mut writing) => {
                     writing = None;
@@ -171,9 +180,9 @@ async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
     Outcome { task, receipt: receipt.map(drop), unmet: left_out.take() }
 }
 
-/// The end of what is being written down; never, if nothing is.
-async fn wait_for(writing: &mut Option<Writing>) -> Result<(), StoreFault> {
-    match writing {
+/// What comes of a job of the store; never, if there is none.
+async fn wait_for<T>(job: &mut Option<Job<T>>) -> Result<T, StoreFault> {
+    match job {
         Some(task) => task.await.unwrap_or_else(|fault| Err(interrupted(&fault))),
         None => std::future::pending().await,
     }

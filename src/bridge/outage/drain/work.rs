@@ -18,8 +18,8 @@ use super::super::stored::Owed;
 use super::super::waiting::{self, Waits, says_reference};
 use super::{PATIENCE, TOGETHER};
 
-/// Items that are at hand at most.
-const AT_HAND: usize = 2048;
+/// More of the queue is read when so few items are at hand.
+const AT_HAND: usize = 1536;
 /// Items that are read together.
 const PAGE: usize = 512;
 /// Operations of patches that are sent as one.
@@ -74,6 +74,14 @@ impl Task {
     }
 }
 
+/// A part of the queue.
+#[derive(Debug)]
+pub(super) struct Page {
+    items: Vec<Item>,
+    /// All items up to this number were read.
+    last: i64,
+}
+
 /// What is to be written down of an item.
 #[derive(Debug, Clone)]
 pub(super) enum Ended {
@@ -100,39 +108,37 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Reads more of the queue when few items are left. What is begun from now on is noted as begun, on disk, before it
-    /// is: after a crash it is known that the directory may have done it.
-    pub async fn load(&mut self, keep: &Keep) -> Result<(), StoreFault> {
-        if self.schedule.len() > AT_HAND / 2 || !keep.ledger.has_more(self.loaded) {
-            return Ok(());
-        }
-        while self.schedule.len() < AT_HAND {
-            let accepted = keep.ledger.accepted();
-            let query = keep.ledger.query(self.loaded, PAGE);
-            let page = keep.ledger.store.read(move |session: Session| async move { session.items(&query) }).await?;
-            let Some(last) = page.last() else {
-                // A person may have taken the last ones out of the queue.
-                self.loaded = self.loaded.max(accepted);
-                break;
-            };
-            self.loaded = last.number;
-            self.note_begun(keep, &page).await?;
-            for item in &page {
-                self.take(keep, item);
-            }
-        }
-        keep.ledger.note_stuck(self.schedule.stuck().clone());
-        Ok(())
+    /// Whether it is time to read more of the queue: few items are left, and there are others.
+    pub fn wants_more(&self, ledger: &Ledger) -> bool {
+        self.schedule.len() <= AT_HAND && ledger.has_more(self.loaded)
     }
 
-    async fn note_begun(&self, keep: &Keep, page: &[Item]) -> Result<(), StoreFault> {
-        let begun = page.iter().filter(|item| item.state == State::Owed && !item.started);
-        let begun: Vec<i64> = begun.map(|item| item.number).collect();
-        if begun.is_empty() {
-            return Ok(());
+    /// Reads the next items of the queue. What is begun from now on is noted as begun, on disk, before it is: after a
+    /// crash it is known that the directory may have done it.
+    pub fn read_on(&self, keep: &Keep) -> impl Future<Output = Result<Page, StoreFault>> + Send + use<> {
+        let (ledger, loaded) = (Arc::clone(&keep.ledger), self.loaded);
+        async move {
+            let (accepted, query) = (ledger.accepted(), ledger.query(loaded, PAGE));
+            let items = ledger.store.read(move |session: Session| async move { session.items(&query) }).await?;
+            let begun = items.iter().filter(|item| item.state == State::Owed && !item.started);
+            let begun: Vec<i64> = begun.map(|item| item.number).collect();
+            if !begun.is_empty() {
+                let job = move |session: Session| async move { session.mark_started(&begun) };
+                ledger.store.write(Durability::Durable, job).await?;
+            }
+            // A person may have taken the last ones out of the queue.
+            let last = items.last().map_or(accepted.max(loaded), |item| item.number);
+            Ok(Page { items, last })
         }
-        let job = move |session: Session| async move { session.mark_started(&begun) };
-        keep.ledger.store.write(Durability::Durable, job).await
+    }
+
+    /// Puts what was read where it belongs.
+    pub fn take_in(&mut self, keep: &Keep, page: Page) {
+        self.loaded = page.last;
+        for item in &page.items {
+            self.take(keep, item);
+        }
+        keep.ledger.note_stuck(self.schedule.stuck().clone());
     }
 
     fn take(&mut self, keep: &Keep, item: &Item) {
@@ -252,10 +258,10 @@ impl Work {
         self.ended.push(ended);
     }
 
-    /// Whether it is time to write down what became of items.
-    pub fn wants_writing(&self, idle: bool) -> bool {
+    /// Whether it is time to write down what became of items. `starved`: nothing more can be begun.
+    pub fn wants_writing(&self, starved: bool) -> bool {
         !self.ended.is_empty()
-            && (idle
+            && (starved
                 || self.ended.len() >= TOGETHER
                 || self.ended_since.is_some_and(|since| since.elapsed() >= PATIENCE))
     }
