@@ -22,9 +22,9 @@ impl ResourceMapping {
             Change::Replace(wanted) if of_a_row && !held.is_empty() => wanted,
             change => return vec![Modification { attribute, change }],
         };
-        let gone = held.iter().filter(|value| !wanted.contains(value)).cloned().collect();
-        let new = wanted.iter().filter(|value| !held.contains(value)).cloned().collect();
-        let steps: [(Vec<Vec<u8>>, fn(Vec<Vec<u8>>) -> Change); 2] = [(gone, Change::Delete), (new, Change::Add)];
+        let gone: Vec<Vec<u8>> = held.iter().filter(|value| !wanted.contains(value)).cloned().collect();
+        let new: Vec<Vec<u8>> = wanted.iter().filter(|value| !held.contains(value)).cloned().collect();
+        let steps = [(gone, Change::Delete as fn(_) -> _), (new, Change::Add)];
         let steps = steps.into_iter().filter(|(values, _)| !values.is_empty());
         steps.map(|(values, change)| Modification::new(attribute.clone(), change(values))).collect()
     }
