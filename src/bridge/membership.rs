@@ -306,7 +306,7 @@ impl Carrier {
         Ok(())
     }
 
-    fn is_there_or_gone(&self, fault: &directory::Fault) -> bool {
+    pub(super) fn is_there_or_gone(&self, fault: &directory::Fault) -> bool {
         let dialect = self.dialect();
         fault.code.is_some_and(|code| dialect.value_there.contains(&code) || dialect.value_gone.contains(&code))
     }

@@ -142,7 +142,7 @@ impl Carrier {
 
     async fn holders(&self, number: &Number, value: u64, dn: &Dn) -> Result<Vec<Dn>, directory::Fault> {
         let filter = Filter::Equal(number.attribute.clone(), digits(value));
-        let found = self.inner.target.search(&search(number, filter, AttributeName::NONE)).await?;
+        let found = self.search_whole(&search(number, filter, AttributeName::NONE)).await?;
         Ok(found.into_iter().map(|entry| entry.dn).filter(|holder| holder != dn).collect())
     }
 

@@ -106,17 +106,17 @@ impl Carrier {
         let mark = self.change_mark(asked.if_match).await;
         let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
         let request = Request { mapping, id, change: &change, delta, asked, mark, home };
-        for _ in 0..ATTEMPTS {
-            if let Some(receipt) = self.attempt(&request).await? {
+        for left in (0..ATTEMPTS).rev() {
+            if let Some(receipt) = self.attempt(&request, left).await? {
                 return Ok(receipt);
             }
         }
         Err(self.unsure())
     }
 
-    /// One attempt at a change; `None` when it has to be planned anew, from what is there now: what a lost attempt
-    /// did is then no longer different.
-    async fn attempt(&self, request: &Request<'_>) -> Result<Option<Receipt>, Fault> {
+    /// One attempt at a change, with `left` more to come; `None` when it has to be planned anew, from what is there now:
+    /// what a lost attempt did is then no longer different.
+    async fn attempt(&self, request: &Request<'_>, left: usize) -> Result<Option<Receipt>, Fault> {
         let Request { mapping, id, change, asked, .. } = *request;
         let with_members = change.resets_members() || asked.if_match.is_some() || asked.answer;
         let mut attributes = if with_members { self.all_attributes(mapping) } else { self.without_members(mapping)? };
@@ -133,7 +133,9 @@ impl Carrier {
             self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?
         };
         check_version(&before, asked.if_match)?;
-        let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out)).await?;
+        // What nobody sees may have changed twice as well: then the last attempt is not bound to it.
+        let bound = asked.if_match.is_some() && request.mark.is_none() && left > 0;
+        let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out), bound).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
         self.touch_update(asked.touched, mapping, &entry, &update).await?;
         if update.rename.is_some() {
@@ -172,7 +174,7 @@ impl Carrier {
         let changed = match outcome {
             Ok(changed) => changed,
             Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
-            Err(fault) if moved_on(&fault) => {
+            Err(fault) if moved_on(&fault) || (bound && self.is_there_or_gone(&fault)) => {
                 tracing::debug!(%fault, "the entry moved on, planning again");
                 return Ok(None);
             }
@@ -223,6 +225,7 @@ impl Carrier {
         entry: &Entry,
         before: &Resource,
         (change, left_out): (&Change, &LeftOut),
+        bound: bool,
     ) -> Result<Update, Fault> {
         let (after, is_patch) = change.wanted(mapping, before)?;
         let mentions = self.mentioned(mapping, &after, left_out).await?;
@@ -230,7 +233,11 @@ impl Carrier {
             self.refuse_duplicate(mapping, &after, None).await?;
         }
         let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: self.mode(false) };
-        Ok(mapping.plan_update(entry, &wish)?)
+        let mut update = mapping.plan_update(entry, &wish)?;
+        if bound {
+            mapping.bind(&mut update, entry);
+        }
+        Ok(update)
     }
 
     /// A fault in a replace that shows without the entry: it is told before an unknown id is.

@@ -2,6 +2,7 @@
 //! table, no sockets, no store, no HTTP.
 
 mod account;
+mod bound;
 pub mod check;
 pub mod codec;
 mod explain;

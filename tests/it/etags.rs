@@ -1,7 +1,7 @@
 //! Entity tags and preconditions (RFC 7644 section 3.14, RFC 9110 section 13).
 
 use crate::harness::{Answer, Config, Kind, Lease, Options, Proxy};
-use crate::world::{World, okta_user, patch, without_passwords};
+use crate::world::{ENTERPRISE, World, okta_user, patch, without_passwords};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -13,6 +13,7 @@ on_every_directory! {
     a_write_that_expects_another_version_is_refused_with_412_and_changes_nothing,
     a_change_between_reading_and_writing_is_noticed_by_who_named_a_version,
     of_many_changes_that_name_the_same_version_one_is_made,
+    a_put_that_names_the_version_exchanges_values_of_every_kind,
 }
 
 async fn send(world: &World, method: Method, path: &str, header: (&str, &str), body: Option<&Value>) -> Answer {
@@ -125,7 +126,9 @@ async fn held_back(kind: Kind, name: &str) -> (Proxy, World) {
 
 async fn a_change_between_reading_and_writing_is_noticed_by_who_named_a_version(kind: Kind) {
     let (proxy, world) = held_back(kind, "etag-race").await;
-    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let mut user = okta_user("ada", "Ada", "Lovelace");
+    user["title"] = json!("Countess");
+    let created = world.scim.post("/Users", &user).await;
     let path = format!("/Users/{}", created.id());
     let dn = world.dn("ada");
     let meanwhile = async |attribute: &str, value: &str| {
@@ -139,12 +142,19 @@ async fn a_change_between_reading_and_writing_is_noticed_by_who_named_a_version(
     let change = title("from the client");
     let late = send(&world, Method::PATCH, &path, ("if-match", tag), Some(&change));
     let (late, ()) = tokio::join!(late, meanwhile("title", "from the helpdesk"));
+    late.expect_error(412, "");
+    assert_eq!(world.user("ada").await["title"], ["from the helpdesk"]);
+
+    // An attribute that had no value: elsewhere nothing ties the write to what was read, and what comes last stays.
+    let tag = world.scim.get(&path).await.header("etag").to_owned();
+    proxy.hold_next_modify();
+    let change = patch(&json!([{"op": "add", "path": "userType", "value": "from the client"}]));
+    let late = send(&world, Method::PATCH, &path, ("if-match", &tag), Some(&change));
+    let (late, ()) = tokio::join!(late, meanwhile("employeeType", "from the helpdesk"));
     if kind.facts().asserts {
         late.expect_error(412, "");
-        assert_eq!(world.user("ada").await["title"], ["from the helpdesk"]);
     } else {
-        // Nothing ties the write to what was read: what comes last stays.
-        assert_eq!(late.expect(200)["title"], "from the client");
+        assert_eq!(late.expect(200)["userType"], "from the client");
     }
 
     // Something that the client can't see changes: its version still holds, and the write is planned anew.
@@ -175,4 +185,37 @@ async fn of_many_changes_that_name_the_same_version_one_is_made(kind: Kind) {
     let answers = tokio::time::timeout(Duration::from_mins(1), requests).await.unwrap();
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 412)));
+}
+
+/// Also where the write is bound to the values that were read: names, numbers, references, switches, and values that
+/// come or go.
+async fn a_put_that_names_the_version_exchanges_values_of_every_kind(kind: Kind) {
+    let world = World::on(kind, "etag-exchange").await;
+    for boss in ["boss", "chief"] {
+        world.scim.post("/Users", &okta_user(boss, "The", boss)).await.expect(201);
+    }
+    let user = |given: &str, title: &str, manager: &str, active: bool| {
+        let mut user = okta_user("ada", given, "Lovelace");
+        user["title"] = json!(title);
+        user["active"] = json!(active);
+        user["phoneNumbers"] = json!([{"type": "work", "value": format!("+44 {given}")}]);
+        user[ENTERPRISE] = json!({"manager": {"value": manager}, "employeeNumber": given});
+        user
+    };
+    let created = world.scim.post("/Users", &user("Ada", "Countess", "boss", true)).await;
+    let path = format!("/Users/{}", created.id());
+    for (given, title, manager, active) in
+        [("Augusta", "", "chief", false), ("ada", "countess", "boss", true), ("Ada", "COUNTESS", "", false)]
+    {
+        let tag = world.scim.get(&path).await.header("etag").to_owned();
+        let change = user(given, title, manager, active);
+        let answer = send(&world, Method::PUT, &path, ("if-match", &tag), Some(&change)).await;
+        answer.expect(200);
+        let entry = world.user("ada").await;
+        let one = |name: &str| entry.get(name).map(|values| values.concat()).unwrap_or_default();
+        assert_eq!([one("givenName"), one("title")], [given, title]);
+        assert_eq!(one("telephoneNumber"), format!("+44 {given}"));
+        assert_eq!(one("manager"), if manager.is_empty() { String::new() } else { world.dn(manager) });
+        assert_eq!(world.locked("ada").await, !active);
+    }
 }

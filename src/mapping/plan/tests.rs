@@ -174,3 +174,26 @@ fn the_second_value_of_a_multi_valued_name_stays() {
     assert_eq!(rename.rdn.value_of(&AttributeName::literal("employeeNumber")), Some("7"));
     assert_eq!(rename.rdn.value_of(&mapping.rdn), Some("countess"));
 }
+
+#[test]
+fn a_bound_change_deletes_what_was_read_and_a_value_that_comes_anew_can_not_be_bound() {
+    let mapping = mapping();
+    let mut entry = Entry::new(Dn::parse("uid=a,dc=x").unwrap());
+    let values = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
+    for (name, held) in [("mail", &["old"][..]), ("telephoneNumber", &["1", "2"]), ("sn", &["x"])] {
+        entry.insert(AttributeName::parse(name).unwrap(), values(held));
+    }
+    let step = |name: &str, change| Modification::new(AttributeName::parse(name).unwrap(), change);
+    let replace = |name: &str, new: &[&str]| step(name, Change::Replace(values(new)));
+    let phones = replace("telephoneNumber", &["2", "3"]);
+    // The last one is no row's.
+    let (title, lock) = (replace("title", &["T"]), replace("pwdAccountLockedTime", &[]));
+    let modifications = vec![replace("mail", &["new"]), phones, replace("sn", &[]), title.clone(), lock.clone()];
+    let mut update = Update { modifications, ..Update::default() };
+    mapping.bind(&mut update, &entry);
+    let gone = |name: &str, old: &[&str]| step(name, Change::Delete(values(old)));
+    let new = |name: &str, new: &[&str]| step(name, Change::Add(values(new)));
+    let phones = [gone("telephoneNumber", &["1"]), new("telephoneNumber", &["3"])];
+    let mail = [gone("mail", &["old"]), new("mail", &["new"])];
+    assert_eq!(update.modifications, [&mail[..], &phones, &[gone("sn", &["x"]), title, lock]].concat());
+}

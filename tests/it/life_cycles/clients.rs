@@ -11,7 +11,7 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTRA_GROUP: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
 /// Changes of a membership in one PATCH.
 const BATCH: usize = 100;
-/// PATCHes of one group that Entra ID has under way at the same time.
+/// Requests about one group that Entra ID has under way at the same time.
 const SIDE_BY_SIDE: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
