@@ -220,11 +220,9 @@ impl Pair {
     }
 }
 
-/// The shipped table. OpenLDAP's overlay loses track of who is in which group when modifications fail and entries are
-/// renamed, on a quiet day as well; so the groups of a user are searched for there, and `memberOf` is not compared.
+/// The shipped table.
 fn table(kind: Kind) -> String {
-    let text = std::fs::read_to_string(crate::harness::shipped(kind.facts().mapping)).expect("the shipped table");
-    if kind == Kind::OpenLdap { text.replace("[user]\n", "[user]\ngroups = \"search\"\n") } else { text }
+    std::fs::read_to_string(crate::harness::shipped(kind.facts().mapping)).expect("the shipped table")
 }
 
 /// What the directory holds, without what is different in two directories in any case.
@@ -241,9 +239,6 @@ async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attri
     ];
     let skipped = |name: &String| {
         let name = name.as_str();
-        if facts.text == "openldap" && name == "memberOf" {
-            return true;
-        }
         let dated = ["createTimestamp", "whenCreated", "uSNCreated", "creatorsName", "numSubordinates"];
         own.iter().any(|own| own.eq_ignore_ascii_case(name)) || facts.clocks.contains(&name) || dated.contains(&name)
     };
