@@ -134,6 +134,8 @@ fn take_all(bytes: &mut &[u8]) -> Option<Vec<(AttributeName, Vec<Vec<u8>>)>> {
     (0..count).map(|_| take_values(bytes)).collect()
 }
 
+/// Nothing may stand there, which is not the same as something that can't be read.
+#[expect(clippy::option_option, reason = "both are told apart")]
 fn take_read(bytes: &mut &[u8]) -> Option<Option<Cow<'static, Entry>>> {
     if bytes.is_empty() {
         return Some(None);

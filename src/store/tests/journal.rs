@@ -49,8 +49,9 @@ async fn notes_that_are_long_are_handed_out_few_at_a_time() {
     let scratch = Scratch::new();
     let store = scratch.open().await;
     let journal = store.journal("okta").await.unwrap();
+    let long = vec![1; 300_000];
     for _ in 0..10 {
-        journal.add(&[1; 300_000]).unwrap();
+        journal.add(&long).unwrap();
     }
     assert_eq!(journal.after(0, 10).unwrap().len(), 4);
 }

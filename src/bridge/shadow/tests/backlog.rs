@@ -24,10 +24,10 @@ fn owned(text: &str) -> Cow<'static, Dn> {
     Cow::Owned(dn(text))
 }
 
-fn shown(at: &str, id: &str) -> Option<Cow<'static, Entry>> {
+fn shown(at: &str, id: &str) -> Cow<'static, Entry> {
     let mut shown = Entry::new(dn(at));
     shown.insert(name("entryUUID"), values(&[id]));
-    Some(Cow::Owned(shown))
+    Cow::Owned(shown)
 }
 
 /// One of each kind, in an order that makes sense.
@@ -47,11 +47,11 @@ fn echoes() -> Vec<Echo<'static>> {
     let rdn = Rdn::parse("uid=lovelace").unwrap();
     let people = Some(owned("ou=people,dc=x"));
     vec![
-        Echo::Added { dn: owned(ADA), attributes: ada.into(), read: shown(ADA, "a-1") },
-        Echo::Added { dn: owned(STAFF), attributes: staff.into(), read: shown(STAFF, "s-1") },
+        Echo::Added { dn: owned(ADA), attributes: ada.into(), read: Some(shown(ADA, "a-1")) },
+        Echo::Added { dn: owned(STAFF), attributes: staff.into(), read: Some(shown(STAFF, "s-1")) },
         Echo::Modified { dn: owned(ADA), modifications: changes.into(), read: Some(Cow::Owned(read)) },
         Echo::Renamed { dn: owned(ADA), rdn: Cow::Owned(rdn), parent: people, read: None },
-        Echo::Added { dn: owned(ADA), attributes: person("ada").into(), read: shown(ADA, "a-2") },
+        Echo::Added { dn: owned(ADA), attributes: person("ada").into(), read: Some(shown(ADA, "a-2")) },
         Echo::Deleted { dn: owned(ADA) },
     ]
 }
