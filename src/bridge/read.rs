@@ -6,6 +6,7 @@ use crate::directory::{self, AttributeName, Dn, Entry, FaultKind, Filter, Scope,
 use crate::mapping::{Delete, GroupsOf, NoId, Pointer, Reading, ResourceMapping};
 use crate::scim::{AttributePath, Projection, Resource, ResourceKind};
 
+use super::carrier::Asked;
 use super::members::Held;
 use super::references::Known;
 use super::{Carrier, Fault};
@@ -103,13 +104,22 @@ impl Carrier {
         self.finish_found(mapping, self.read(mapping, entry, members)?).await
     }
 
-    /// The same without members and without the groups that the entry is in: nothing that is written depends on
-    /// them, but where the table says so.
-    pub(super) async fn finish_without_groups(
+    /// What `entry` is before a change, as far as that change may depend on it.
+    pub(super) async fn before(
         &self,
         mapping: &ResourceMapping,
         entry: Entry,
+        asked: Asked<'_>,
     ) -> Result<Resource, Fault> {
+        if self.is_blind(asked) {
+            return self.finish_without_groups(mapping, entry).await;
+        }
+        self.finish(mapping, entry, asked.if_match.is_some()).await
+    }
+
+    /// The resource that `entry` is, without members and without the groups that the entry is in: nothing that is written depends on
+    /// them, but where the table says so.
+    async fn finish_without_groups(&self, mapping: &ResourceMapping, entry: Entry) -> Result<Resource, Fault> {
         if mapping.depends_on_groups() {
             return self.finish(mapping, entry, false).await;
         }

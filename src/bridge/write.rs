@@ -126,12 +126,7 @@ impl Carrier {
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
         let mut place = Self::place_at(mapping, &entry);
-        let blind = self.is_blind(asked);
-        let before = if blind {
-            self.finish_without_groups(mapping, entry.clone()).await?
-        } else {
-            self.finish(mapping, entry.clone(), asked.if_match.is_some()).await?
-        };
+        let before = self.before(mapping, entry.clone(), asked).await?;
         check_version(&before, asked.if_match)?;
         // What nobody sees may have changed twice as well: then the last attempt is not bound to it.
         let bound = asked.if_match.is_some() && request.mark.is_none() && left > 0;
@@ -156,20 +151,18 @@ impl Carrier {
         }
         self.touch(asked.touched, &delta);
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
+        let read_back = if self.is_blind(asked) { &[] } else { &*attributes };
         let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
             Some(members) => {
                 if !with_members {
                     let nobody = self.holds_nobody(mapping, members, &entry.dn).await;
                     place.nobody = nobody.map_err(|fault| self.fault(fault))?;
                 }
-                let read_back = if asked.answer { attributes } else { Vec::new() };
+                let read_back = if asked.answer { attributes.clone() } else { Vec::new() };
                 let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
                 self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
             }
-            None => {
-                let read_back = if blind { &[] } else { &*attributes };
-                self.carry_out_account(mapping, &entry, &mut update, read_back, unchanged).await
-            }
+            None => self.carry_out_account(mapping, &entry, &mut update, read_back, unchanged).await,
         };
         let changed = match outcome {
             Ok(changed) => changed,

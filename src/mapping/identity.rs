@@ -47,11 +47,14 @@ impl IdAttribute {
     /// the store finds them close together (RFC 9562 section 5.7); the rest is at random.
     #[must_use]
     pub fn mint(&self) -> String {
+        let mut chance = [0; 10];
         // The seventh byte and the ninth hold more than chance.
-        let [a, b, c, d, e, f, _, _, _, g, h, i, j, ..] = uuid::Uuid::new_v4().into_bytes();
+        let random = uuid::Uuid::new_v4().into_bytes().into_iter();
+        let random = random.enumerate().filter(|(at, _)| !matches!(at, 6 | 8));
+        chance.iter_mut().zip(random).for_each(|(place, (_, byte))| *place = byte);
         let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let millis = u64::try_from(millis).unwrap_or_default();
-        let id = uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid();
+        let id = uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid();
         match self.form {
             IdForm::NsUniqueId => {
                 let digits = id.simple().to_string();

@@ -108,7 +108,7 @@ impl Drain {
                 }
                 page = wait_for(&mut reading) => {
                     reading = None;
-                    work.take_in(&self.keep, page?);
+                    work.take_in(&self.keep, &page?);
                 }
                 written = wait_for(&mut writing) => {
                     writing = None;

@@ -133,7 +133,7 @@ impl Work {
     }
 
     /// Puts what was read where it belongs.
-    pub fn take_in(&mut self, keep: &Keep, page: Page) {
+    pub fn take_in(&mut self, keep: &Keep, page: &Page) {
         self.loaded = page.last;
         for item in &page.items {
             self.take(keep, item);
