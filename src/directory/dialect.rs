@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::name::AttributeName;
 use super::password::PasswordWay;
@@ -59,6 +60,10 @@ pub struct Dialect {
     /// OpenLDAP's overlay memberof takes the control along to the entries of the members who come and go, where the
     /// assertion does not hold, and leaves their memberOf as it was.
     pub confines_assertions: Option<AttributeName>,
+    /// How long the server may go on taking the old name of an entry that was deleted or renamed out of groups and
+    /// references after it has answered: OpenLDAP's overlay refint does it later, and takes it for the name that was
+    /// left, even when somebody else has it by then.
+    pub tidies_for: Duration,
     /// The post-read control (RFC 4527) is to be expected; whether a server has it is read from its root DSE.
     pub post_read: bool,
     /// The dereference control is to be expected, and answers for large groups in a fraction of the time that
@@ -137,6 +142,7 @@ const OPEN_LDAP: Dialect = Dialect {
     permissive_modify: true,
     assertion: true,
     confines_assertions: Some(AttributeName::literal("entryDN")),
+    tidies_for: Duration::from_millis(500),
     post_read: true,
     dereference: true,
     empty_groups: false,
@@ -173,6 +179,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     permissive_modify: true,
     assertion: false,
     confines_assertions: None,
+    tidies_for: Duration::ZERO,
     post_read: false,
     dereference: false,
     empty_groups: true,
@@ -237,6 +244,7 @@ const DS_389: Dialect = Dialect {
     permissive_modify: false,
     assertion: false,
     confines_assertions: None,
+    tidies_for: Duration::ZERO,
     post_read: true,
     dereference: true,
     empty_groups: true,

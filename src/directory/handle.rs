@@ -100,6 +100,7 @@ impl Directory {
         attributes: &[(AttributeName, Vec<Vec<u8>>)],
         read_back: &[AttributeName],
     ) -> Result<Option<Entry>, Fault> {
+        self.pool.vacated.wait(dn).await;
         self.write(&Operation::Add { dn, attributes, read_back }).await
     }
 
@@ -135,12 +136,29 @@ impl Directory {
         new_parent: Option<&Dn>,
         read_back: &[AttributeName],
     ) -> Result<Option<Entry>, Fault> {
-        self.write(&Operation::Rename { dn, new_rdn, new_parent, read_back }).await
+        let new = new_parent.map_or_else(|| dn.with_rdn(new_rdn), |parent| parent.below(new_rdn));
+        if new != *dn {
+            self.pool.vacated.wait(&new).await;
+        }
+        let outcome = self.write(&Operation::Rename { dn, new_rdn, new_parent, read_back }).await;
+        if new != *dn {
+            self.note_vacated(dn, &outcome);
+        }
+        outcome
     }
 
     /// Deletes an entry that has none below it.
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
-        self.write(&Operation::Delete { dn }).await.map(drop)
+        let outcome = self.write(&Operation::Delete { dn }).await;
+        self.note_vacated(dn, &outcome);
+        outcome.map(drop)
+    }
+
+    /// Keeps the name free for a moment that an entry has left or, for all that is known, may have left.
+    fn note_vacated(&self, dn: &Dn, outcome: &Result<Option<Entry>, Fault>) {
+        if outcome.as_ref().err().is_none_or(Fault::is_transient) {
+            self.pool.vacated.note(dn, self.dialect().tidies_for);
+        }
     }
 
     /// Sets the password of an entry, and nothing else.

@@ -34,6 +34,7 @@ mod socket;
 mod srv;
 mod tls;
 mod url;
+mod vacated;
 mod wire;
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::health::HealthBook;
 use super::server::ServerInfo;
 use super::servers::Servers;
 use super::settings::{Settings, SettingsFault};
+use super::vacated::Vacated;
 use super::wire::Wire;
 
 /// Connections that wait for the next scan.
@@ -60,6 +61,8 @@ pub(super) struct Pool {
     slots: Vec<Slot>,
     idle: Mutex<Vec<Arc<Connection>>>,
     leases: Semaphore,
+    /// Names that entries have left a moment ago.
+    pub(super) vacated: Vacated,
     wires: Mutex<Vec<Wire>>,
     wire_turns: Semaphore,
     /// The number of the server in use; connections to another one are given up when they are next asked for.
@@ -105,6 +108,7 @@ impl Pool {
             slots: std::iter::repeat_with(Slot::default).take(settings.connections.max(1) + 1).collect(),
             idle: Mutex::default(),
             leases: Semaphore::new(LEASES),
+            vacated: Vacated::default(),
             wires: Mutex::default(),
             wire_turns: Semaphore::new(WIRES),
             current: AtomicUsize::new(0),
