@@ -274,7 +274,7 @@ async fn entries(facts: &Facts, raw: &Raw, base: &str) -> BTreeMap<String, Attri
             // A name that refers to an entry is the same name in capitals: who was taken out of a group and put in
             // again is written as the entry is called now, unless both happened in one modification.
             if ["member", "memberOf", "manager"].contains(&name.as_str()) {
-                values.iter_mut().for_each(|value| *value = value.to_lowercase());
+                values = values.iter().map(|value| value.to_lowercase()).collect();
             }
             values.sort();
             (name, values)

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 /// What a place without a resource has for an id.
 const NOBODY: &str = "00000000-1111-2222-3333-444444444444";
 /// How long a client goes on trying to get through.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How long it waits for one answer: when a bridge was killed, somebody else may listen at its address who never
+/// answers.
+const TRY: Duration = Duration::from_secs(20);
 
 /// A bridge as its clients know it.
 pub struct Side {
@@ -98,9 +101,9 @@ impl Side {
         let headers: Vec<(&str, &str)> = tag.iter().map(|tag| ("if-match", tag.as_str())).collect();
         loop {
             let scim = self.scim.read().unwrap().clone();
-            match scim.try_send(method.clone(), path, &headers, body).await {
-                Ok(answer) => return (answer, again),
-                Err(error) => assert!(Instant::now() < until, "{method} {path}: {error:?}"),
+            match tokio::time::timeout(TRY, scim.try_send(method.clone(), path, &headers, body)).await {
+                Ok(Ok(answer)) => return (answer, again),
+                missed => assert!(Instant::now() < until, "{method} {path}: {missed:?}"),
             }
             again = true;
             tokio::time::sleep(Duration::from_millis(10)).await;
