@@ -161,6 +161,13 @@ impl Target {
         }
     }
 
+    /// Nothing refers to the name any more that an entry has left.
+    pub fn tidied(&self, old: &Dn) {
+        if let Self::Live(Live { echoes: Some(echoes), .. }) = self {
+            echoes.tidied(old);
+        }
+    }
+
     /// An entry that goes.
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
         match self {

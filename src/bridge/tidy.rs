@@ -14,9 +14,12 @@ impl Carrier {
     /// Makes everything that refers to `old` refer to `new`, or to nothing. The change itself is made and can't be taken
     /// back; so what fails is logged, but where the directory is away and somebody else goes on later, that is for them.
     pub(super) async fn tidy(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
-        if new == Some(old) {
-            return Ok(());
-        }
+        let outcome = if new == Some(old) { Ok(()) } else { self.tidy_all(old, new).await };
+        self.inner.target.tidied(old);
+        outcome
+    }
+
+    async fn tidy_all(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
         for kind in [ResourceKind::User, ResourceKind::Group] {
             let outcome = self.tidy_references(kind, old, new).await;
             let outcome = if outcome.is_ok() && kind == ResourceKind::Group {

@@ -20,7 +20,7 @@ on_every_directory! {
 }
 
 const PATIENCE: &str =
-    "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 1\nwhen_unreachable = \"refuse\"";
+    "allow_plaintext = true\nconnect_timeout = 1\noperation_timeout = 3\nwhen_unreachable = \"refuse\"";
 
 /// A bridge that reaches the directory through a stretch of network that can fail.
 async fn behind(kind: Kind, name: &str) -> (Proxy, World) {

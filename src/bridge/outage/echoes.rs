@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::super::shadow::{self, Echo, Shape};
-use super::keep::Keep;
+use super::keep::{Keep, now};
+use crate::directory::Dn;
 use crate::store::{Store, StoreFault};
 
 /// How often it is looked whether there is time to work notes in.
@@ -34,7 +35,15 @@ impl Echoes {
 
     /// Returns when a killed process would not lose it any more.
     pub async fn repeat(&self, echo: Echo<'_>) {
+        if let Echo::Renamed { dn, .. } | Echo::Deleted { dn } = &echo {
+            self.shape.backlog.left.note(dn);
+        }
         shadow::note(&self.store, &self.shape, &echo).await;
+    }
+
+    /// Nothing refers to the name any more that an entry has left.
+    pub fn tidied(&self, old: &Dn) {
+        self.shape.backlog.left.tidied(old, now());
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::echo::Echo;
-use super::{Shadow, Shape, notes};
+use super::{Left, Shadow, Shape, notes};
 use crate::store::{Durability, FaultKind, Journal, Session, Store, StoreFault};
 
 /// Notes that are worked in by one job, so that others need not wait for long.
@@ -26,6 +26,8 @@ pub(in crate::bridge) struct Backlog {
     missed: Arc<AtomicBool>,
     /// One at a time works in.
     turn: Mutex<()>,
+    /// Names that were left while the directory is being read.
+    pub left: Left,
 }
 
 impl Backlog {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::record::{KINDS_AT, kinds_of};
 use super::rules::{definitions, moment};
 use super::shape::Shape;
-use super::{Learned, SCHEMA, Shadow, now, written_time};
+use super::{Learned, SCHEMA, Shadow, left, now, written_time};
 use crate::bridge::target::Target;
 use crate::directory::{AttributeName, Dn, Entry, Fault, Filter, Scope, Search};
 use crate::mapping::ResourceMapping;
@@ -239,6 +239,7 @@ pub(super) struct Reading<'a> {
     shape: &'a Arc<Shape>,
     progress: &'a (dyn Fn(usize) + Send + Sync),
     count: usize,
+    _reads: left::Reading<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -248,7 +249,8 @@ impl<'a> Reading<'a> {
         shape: &'a Arc<Shape>,
         progress: &'a (dyn Fn(usize) + Send + Sync),
     ) -> Self {
-        Self { directory, store, shape, progress, count: 0 }
+        let _reads = shape.backlog.left.reading();
+        Self { directory, store, shape, progress, count: 0, _reads }
     }
 
     /// Reads what `filter` finds into the shadow.

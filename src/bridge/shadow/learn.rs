@@ -45,7 +45,7 @@ impl Shadow {
                 return Ok(Learned::Held);
             }
         }
-        if known.iter().any(|doc| doc.stamp > asked_at) {
+        if known.iter().any(|doc| doc.stamp > asked_at) || self.shows_left(&entry, asked_at) {
             return Ok(Learned::Newer);
         }
         let mut kinds = Kinds::only(kind);
@@ -60,6 +60,18 @@ impl Shadow {
         }
         self.keep_read(entry, kinds, asked_at)?;
         Ok(Learned::Kept)
+    }
+
+    /// Whether the entry refers to a name that was left when it was asked for, or a moment before or after.
+    fn shows_left(&self, entry: &Entry, asked_at: i64) -> bool {
+        let left = self.shape.backlog.left.since(asked_at);
+        let shows = |attribute: &AttributeName| {
+            let names =
+                entry.values(attribute).iter().filter_map(|value| Dn::parse(std::str::from_utf8(value).ok()?).ok());
+            names.into_iter().any(|name| left.contains(name.normal_form()))
+        };
+        let members = self.shape.members().map(|members| &members.attribute);
+        !left.is_empty() && (self.shape.references().into_iter().any(shows) || members.is_some_and(shows))
     }
 
     /// The document of the entry that has the id of `entry`.

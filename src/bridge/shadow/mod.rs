@@ -13,6 +13,7 @@
 //! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
 //! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
+//! | `left` | names that were left meanwhile |
 //! | `backlog`, `notes` | echoes that are kept until there is time for them |
 
 mod backlog;
@@ -24,6 +25,7 @@ mod find;
 mod follow;
 mod key;
 mod learn;
+mod left;
 mod links;
 mod notes;
 mod pins;
@@ -45,6 +47,7 @@ pub(in crate::bridge) use backlog::{Backlog, note};
 pub(in crate::bridge) use echo::Echo;
 pub(in crate::bridge) use fill::{FillFault, count, fill, filled_at, is_filled, refresh, sweep};
 pub(in crate::bridge) use learn::Learned;
+pub(in crate::bridge) use left::Left;
 pub(in crate::bridge) use pins::unpin;
 pub(in crate::bridge) use reread::{forget_made, read_again, reread};
 pub(in crate::bridge) use run::Run;

@@ -40,7 +40,7 @@ pub(in crate::bridge) struct Shape {
     fixed: Vec<(ResourceKind, BTreeSet<AttributeName>)>,
     remembered: Mutex<Arc<Rules>>,
     /// What is not in the entries yet.
-    pub(super) backlog: Arc<Backlog>,
+    pub backlog: Arc<Backlog>,
 }
 
 impl Shape {
