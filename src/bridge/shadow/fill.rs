@@ -249,8 +249,7 @@ impl<'a> Reading<'a> {
         shape: &'a Arc<Shape>,
         progress: &'a (dyn Fn(usize) + Send + Sync),
     ) -> Self {
-        let _reads = shape.backlog.left.reading();
-        Self { directory, store, shape, progress, count: 0, _reads }
+        Self { directory, store, shape, progress, count: 0, _reads: shape.backlog.left.reading() }
     }
 
     /// Reads what `filter` finds into the shadow.
