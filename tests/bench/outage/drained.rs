@@ -10,7 +10,9 @@ use scim2ldap::store::{Session, Store, StoreFault, StoreSettings, StoreUrl};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is owed is counted so often, and a look-up sent.
+/// How often it is counted what is left: counting goes through the queue, on the processors that the others need.
+const COUNT: Duration = Duration::from_millis(100);
+/// How often a look-up is sent.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Longer than the longest pause before the bridge asks whether the directory is back, and a drain together.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -54,8 +56,12 @@ pub async fn until_nothing_is_owed(stand: &Stand, looked_up: usize) -> Outcome<(
     let look_ups = look_ups(stand, looked_up);
     let mut asker = Asker::several(&stand.accepting.tenant, &look_ups, 1).await?.pop().ok_or("nobody asks")?;
     let (since, mut began, mut latencies) = (Instant::now(), None, Vec::new());
+    let (mut left, mut counted) = (all, Instant::now());
     loop {
-        let left = owed(&store).await?;
+        if counted.elapsed() > COUNT {
+            left = owed(&store).await?;
+            counted = Instant::now();
+        }
         if left == 0 {
             break;
         }

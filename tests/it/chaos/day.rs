@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 /// As many changes as the bridge itself carries out side by side.
-const SIDE_BY_SIDE: usize = 16;
+const SIDE_BY_SIDE: usize = 32;
 /// What the daemon may hold in memory, in KiB.
 const MEMORY: u64 = 100 * 1024;
 /// Groups that people are put into.
