@@ -119,8 +119,8 @@ fn to_markdown(rounds: &[Round]) -> String {
          the other.\n\n{away}\n### When it is back\n\n{drain}\nLook-ups meanwhile, one at a time: median {} ms, 99 % {} ms. The bridge \
          takes {} µs of processor time for each. Most resident memory of the bridge: {} MB.\n\n### Targets of outages\n\n{}",
         rate(&|round| Some(round.fsync)),
-        show(&|round| Some(milliseconds(round.drained.median)), 2),
-        show(&|round| Some(milliseconds(round.drained.slow)), 2),
+        show(&|round| round.drained.look_ups.map(|(median, _)| milliseconds(median)), 2),
+        show(&|round| round.drained.look_ups.map(|(_, slow)| milliseconds(slow)), 2),
         show(&|round| Some(milliseconds(round.drained.cost) * 1e3), 0),
         show(&|round| crate::report::megabytes(round.peak_memory), 1),
         targets(rounds)
@@ -144,7 +144,7 @@ fn targets(rounds: &[Round]) -> Table {
     judge("creates accepted, 32 at once", "≥ 2000/s", &|it| it >= 2000.0, 0, accepted);
     let drained = rounds.iter().map(|round| round.drained.rate / round.drained.raw).collect();
     judge("drain beside the directory alone", "≥ 0.8", &|it| it >= 0.8, 2, drained);
-    let slow = rounds.iter().map(|round| milliseconds(round.drained.slow)).collect();
+    let slow = rounds.iter().filter_map(|round| round.drained.look_ups).map(|(_, slow)| milliseconds(slow)).collect();
     judge("look-up during the drain, 99 %", "< 50 ms", &|it| it < 50.0, 1, slow);
     table
 }
