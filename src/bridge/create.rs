@@ -6,6 +6,7 @@ use crate::scim::{self, AttributePath, FaultKind, Resource};
 
 use super::carrier::{Asked, Earlier};
 use super::membership::VALUES;
+use super::unmet::LeftOut;
 use super::write::ATTEMPTS;
 use super::{Carrier, Fault, Receipt};
 
@@ -77,7 +78,7 @@ impl Carrier {
             plan.attributes.push((mapping.id.attribute.clone(), vec![id.into_bytes()]));
         }
         self.may_stand(&plan.dn)?;
-        let later = self.plan_first_members(mapping, &resource, &mut plan).await?;
+        let later = self.plan_first_members(mapping, &resource, &mut plan, asked.left_out).await?;
         let own = earlier.started || self.inner.accounts.is_unfinished(&plan.dn);
         let _turn = match mapping.unique {
             Unique::Naming => None,
@@ -120,10 +121,11 @@ impl Carrier {
         mapping: &ResourceMapping,
         resource: &Resource,
         plan: &mut NewEntry,
+        left_out: &LeftOut,
     ) -> Result<MemberDelta, Fault> {
         let Some(members) = &mapping.members else { return Ok(MemberDelta::default()) };
         let listed = MemberChange::of_resource(resource);
-        let mut first = self.member_delta(members, None, &listed).await?.add;
+        let mut first = self.member_delta(members, None, &listed, left_out).await?.add;
         let add = first.split_off(first.len().min(VALUES));
         plan.attributes.extend(mapping.first_members(first, self.dialect()));
         Ok(MemberDelta { add, remove: Vec::new() })

@@ -72,7 +72,7 @@ impl Carrier {
         let mut later = MemberDelta::default();
         if let Some(members) = &mapping.members {
             let asked = MemberChange::of_resource(resource).add.len();
-            let first = self.plan_first_members(mapping, resource, &mut plan).await;
+            let first = self.plan_first_members(mapping, resource, &mut plan, &LeftOut::default()).await;
             let known = first.is_ok();
             later = told.unless_away(first)?.unwrap_or_default();
             if !known {
@@ -93,7 +93,7 @@ impl Carrier {
 
     async fn explain_update(&self, mapping: &ResourceMapping, id: &str, change: Change) -> Result<Explanation, Fault> {
         let delta = match (&mapping.members, &change.members) {
-            (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
+            (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked, &LeftOut::default()).await?,
             _ => MemberDelta::default(),
         };
         let entry = match self.entry_by_id(mapping, id, self.all_attributes(mapping)).await {

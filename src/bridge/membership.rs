@@ -17,6 +17,7 @@ use crate::mapping::{MemberChange, MemberDelta, Members, ResourceMapping};
 use crate::scim::{self, FaultKind, ResourceKind};
 
 use super::references::SIDE_BY_SIDE;
+use super::unmet::LeftOut;
 use super::{Carrier, Fault};
 
 /// Values in one modify: servers limit the size of a request.
@@ -98,13 +99,14 @@ impl Carrier {
         Ok(values)
     }
 
-    /// What `change` means for the directory. Somebody to add who does not exist is a fault; somebody to remove who
-    /// does not exist is no member.
+    /// What `change` means for the directory. Somebody to add who does not exist is a fault, unless `left_out` excuses
+    /// it; somebody to remove who does not exist is no member.
     pub(super) async fn member_delta(
         &self,
         members: &Members,
         group: Option<&str>,
         change: &MemberChange,
+        left_out: &LeftOut,
     ) -> Result<MemberDelta, Fault> {
         if group.is_some_and(|group| change.add.iter().any(|id| id == group)) {
             return Err(refused("A group can't be a member of itself."));
@@ -113,8 +115,11 @@ impl Carrier {
         let mut values = self.member_values(members, &ids).await?;
         let mut delta = MemberDelta::default();
         for id in &change.add {
-            let value = values.remove(id);
-            delta.add.push(value.ok_or_else(|| refused(&format!("The member {id} does not exist.")))?);
+            match values.remove(id) {
+                Some(value) => delta.add.push(value),
+                None if left_out.excuses(id) => {}
+                None => return Err(refused(&format!("The member {id} does not exist."))),
+            }
         }
         delta.remove = change.remove.iter().filter_map(|id| values.remove(id)).collect();
         Ok(delta)

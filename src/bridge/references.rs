@@ -185,7 +185,9 @@ impl Carrier {
         }
         let unique: HashSet<Mention> = mentions.into_iter().collect();
         let found: Vec<Option<(Mention, Dn)>> = stream::iter(unique)
-            .map(|mention| async move { Ok::<_, Fault>(self.resolve_one(&mention).await?.map(|dn| (mention, dn))) })
+            .map(|mention| async move {
+                Ok::<_, Fault>(self.resolve_one(&mention).await?.map(|(entry, _)| (mention, entry.dn)))
+            })
             .buffer_unordered(SIDE_BY_SIDE)
             .try_collect()
             .await?;
@@ -195,11 +197,16 @@ impl Carrier {
         Ok(resolved)
     }
 
-    async fn resolve_one(&self, mention: &Mention) -> Result<Option<Dn>, Fault> {
+    /// The id of the resource that is meant.
+    pub(super) async fn meant(&self, mention: &Mention) -> Result<Option<String>, Fault> {
+        Ok(self.resolve_one(mention).await?.and_then(|(entry, mapping)| mapping.id.of(&entry)))
+    }
+
+    async fn resolve_one(&self, mention: &Mention) -> Result<Option<(Entry, &ResourceMapping)>, Fault> {
         let Ok(mapping) = self.mapping(mention.to) else { return Ok(None) };
         for key in &mention.by {
             if let Some(entry) = self.entry_by_key(mapping, key, &mention.text).await? {
-                return Ok(Some(entry.dn));
+                return Ok(Some((entry, mapping)));
             }
         }
         Ok(None)

@@ -94,7 +94,7 @@ impl Carrier {
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
         let delta = match (&mapping.members, &change.members) {
-            (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked).await?,
+            (Some(members), Some(wanted)) => self.member_delta(members, Some(id), wanted, asked.left_out).await?,
             _ => MemberDelta::default(),
         };
         let plain = change.is_small() && asked.if_match.is_none() && !asked.answer;

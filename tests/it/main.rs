@@ -66,6 +66,7 @@ mod numbers;
 mod okta_lifecycle;
 mod okta_spec;
 mod outage;
+mod parked;
 mod passwords;
 mod policies;
 mod protect;

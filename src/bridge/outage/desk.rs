@@ -1,5 +1,7 @@
 //! What a person sees of the items of a queue, and decides about them: on the store alone, beside a daemon that may run.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::scim::ResourceKind;
@@ -10,7 +12,8 @@ use super::super::shadow;
 use super::super::{Bridge, Intent};
 use super::Pulse;
 use super::schedule::Keys;
-use super::stored::{Owed, open};
+use super::stored::{Owed, creates, open};
+use super::waiting::Waits;
 
 /// How a tenant stands, as far as the store knows. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, Default)]
@@ -71,14 +74,25 @@ pub fn asked(bridge: &Bridge, item: &Item, key: Option<&SealKey>) -> Asked {
 
 /// The items that `item` waits for and those that wait for it, by their numbers; directly, not through others.
 pub fn neighbours(session: &Session, item: &Item) -> Result<(Vec<i64>, Vec<i64>), StoreFault> {
+    let space = &item.asked.space;
+    let mut stuck = HashSet::new();
+    for state in [State::Parked, State::Held] {
+        session.owed_resources(space, Some(state), &mut |other| {
+            stuck.insert(other.resource);
+        })?;
+    }
     let own = Keys::of(&item.asked.resource, &item.asked.touches);
+    // What waits for a person holds up the later items of its own resource only.
+    let holds_up = |resource: &String, keys: &Keys| {
+        if stuck.contains(resource) { own.is_about_same(keys) } else { own.meet(keys) }
+    };
     let (mut earlier, mut later) = (Vec::new(), Vec::new());
-    session.owed_resources(&item.asked.space, None, &mut |other| {
-        if other.number != item.number
-            && other.state != State::Waiting
-            && own.meet(&Keys::of(&other.resource, &other.touches))
-        {
-            if other.number < item.number { &mut earlier } else { &mut later }.push(other.number);
+    session.owed_resources(space, None, &mut |other| {
+        let keys = Keys::of(&other.resource, &other.touches);
+        let is_earlier = other.number < item.number;
+        let first = if is_earlier { &other.resource } else { &item.asked.resource };
+        if other.number != item.number && other.state != State::Waiting && holds_up(first, &keys) {
+            if is_earlier { &mut earlier } else { &mut later }.push(other.number);
         }
     })?;
     Ok((earlier, later))
@@ -103,14 +117,21 @@ pub fn forgo(session: &Session, item: &Item) -> Result<bool, StoreFault> {
         shadow::reread(session, space, id, false)?;
     }
     if !own.is_empty() {
-        shadow::reread(session, space, own, is_create(item))?;
+        shadow::reread(session, space, own, creates(item))?;
+    }
+    if creates(item) {
+        forgo_references(session, space, own)?;
     }
     Ok(true)
 }
 
-/// What the item does is the first word of its summary; its payload may be sealed with a key that is not at hand.
-fn is_create(item: &Item) -> bool {
-    item.asked.summary.split(' ').next() == Some("create")
+/// Whoever waits for a resource that is not going to be made waits no more.
+fn forgo_references(session: &Session, space: &str, id: &str) -> Result<(), StoreFault> {
+    let mut gone = Vec::new();
+    session.owed_resources(space, Some(State::Waiting), &mut |item| {
+        gone.extend(Waits::of(item).filter(|waits| waits.is_for(id)).map(|waits| waits.number));
+    })?;
+    session.remove(&gone).map(drop)
 }
 
 /// Puts words in the place of passwords, wherever they stand in a body.

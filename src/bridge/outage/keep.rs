@@ -21,7 +21,7 @@ use super::super::target::{Live, Target};
 use super::super::unmet::LeftOut;
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
 use super::stored::{Owed, Unreadable, about, open};
-use super::waiting::Turned;
+use super::waiting::{Left, Turned};
 use super::{Backstage, Echoes, Ledger, Progress};
 
 /// What a tenant needs to go on while its directory is away. Cheap to clone.
@@ -86,13 +86,14 @@ impl Keep {
     /// Whether an intent may not overtake what is owed.
     pub fn has_to_wait(&self, intent: &Intent) -> bool {
         let ledger = &self.ledger;
-        ledger.owes() || (ledger.has_stuck() && ids_in(intent).any(|id| ledger.is_stuck(id)))
+        let own = || own_id(intent).is_some_and(|id| ledger.is_stuck(id));
+        ledger.owes() || (ledger.has_stuck() && (own() || ids_in(intent).any(|id| ledger.lacks(id))))
     }
 
     /// Whether the shadow is closer to the truth than the directory: something is owed that the directory does not
     /// show yet.
     pub fn knows_better(&self, id: Option<&str>) -> bool {
-        let stuck = || id.map_or_else(|| self.ledger.has_stuck(), |id| self.ledger.changes_stuck(id));
+        let stuck = || id.map_or_else(|| self.ledger.has_stuck(), |id| self.ledger.is_stuck(id));
         self.is_filled() && (self.ledger.owes() || stuck())
     }
 
@@ -149,7 +150,6 @@ impl Keep {
         if owed.waits_for.is_some() && !unmet.is_empty() {
             return Err(self.refused("whom it refers to is gone again"));
         }
-        let turned = self.turn_references(session, (owed.kind, &owed.id), &owed.action, &origin, &unmet)?;
         // Who refers to somebody who is gone must not find him when the directory still has him.
         let mut seen = shadow.run().seen();
         seen.extend(shadow.leaving(&mentioned)?.into_iter().cloned());
@@ -168,6 +168,9 @@ impl Keep {
             session.mark_started(&[number])?;
         }
         shadow.pin(number)?;
+        let ended = self.ledger.waiting.ended_by(&owed.id, &owed.action, None);
+        let left = Left { kind: owed.kind, id: owed.id, unmet, ended, since: number };
+        let turned = self.turn_references(session, &left, &origin)?;
         tracing::info!(item = number, asked = item.summary, "accepted; owed to the directory");
         Ok((receipt, number, turned))
     }
@@ -280,6 +283,14 @@ impl Keep {
 fn gone_before(progress: &Headway) -> Earlier {
     let (started, home) = (progress.made.get().is_some(), progress.home.get().cloned());
     Earlier { started, home, ..Earlier::default() }
+}
+
+/// The id of the resource that an intent is about, if it has one.
+fn own_id(intent: &Intent) -> Option<&str> {
+    match &intent.action {
+        Action::Create(_) => None,
+        Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id } => Some(id),
+    }
 }
 
 /// The ids that an intent is about: its own, and those that it refers to.

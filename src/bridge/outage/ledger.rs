@@ -1,7 +1,6 @@
 //! What is remembered for one tenant beyond a request and beyond the process: what it owes to the directory, and which
 //! ids were given out. A ledger outlives a reload of the configuration.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,6 +10,7 @@ use crate::store::{ItemQuery, State, Store, StoreFault};
 
 use super::super::order::{Locks, Turn};
 use super::super::shadow::Backlog;
+use super::super::unmet::Stuck;
 use super::keep::now;
 use super::waiting::{Waiting, Waits};
 use super::{Aliases, Pulse};
@@ -28,8 +28,8 @@ pub struct Ledger {
     accepted: AtomicI64,
     /// All items up to this number are done or wait for a person.
     settled: AtomicI64,
-    /// Resources that items which wait for a person change (true) or refer to (false).
-    stuck: RwLock<Arc<HashMap<Arc<str>, bool>>>,
+    /// The resources of which items wait for a person.
+    stuck: RwLock<Arc<Stuck>>,
     /// When something was last carried out or accepted, in milliseconds since 1970; 0: never.
     synced: AtomicI64,
     /// References to somebody who is not there yet.
@@ -83,19 +83,24 @@ impl Ledger {
         self.accepted.load(Ordering::Acquire) > self.settled.load(Ordering::Acquire)
     }
 
-    /// Whether an intent about this resource would have to wait behind an item that waits for a person.
+    /// Whether an intent about this resource has to wait behind an item that waits for a person.
     pub(in crate::bridge) fn is_stuck(&self, id: &str) -> bool {
-        self.stuck.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+        self.stuck().contains_key(id)
     }
 
     /// Whether anything waits for a person.
     pub(in crate::bridge) fn has_stuck(&self) -> bool {
-        !self.stuck.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.stuck().is_empty()
     }
 
-    /// Whether an item that waits for a person changes this resource.
-    pub(in crate::bridge) fn changes_stuck(&self, id: &str) -> bool {
-        self.stuck.read().unwrap_or_else(PoisonError::into_inner).get(id).copied().unwrap_or(false)
+    /// Whether the item that is to make this resource waits for a person.
+    pub(in crate::bridge) fn lacks(&self, id: &str) -> bool {
+        self.stuck().get(id).copied().unwrap_or(false)
+    }
+
+    /// The resources of which items wait for a person.
+    pub(super) fn stuck(&self) -> Arc<Stuck> {
+        Arc::clone(&self.stuck.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(in crate::bridge) async fn turn(&self, key: String) -> Turn {
@@ -122,8 +127,8 @@ impl Ledger {
         self.settled.store(number, Ordering::Release);
     }
 
-    pub(super) fn note_stuck(&self, stuck: HashMap<Arc<str>, bool>) {
-        *self.stuck.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stuck);
+    pub(super) fn note_stuck(&self, stuck: Arc<Stuck>) {
+        *self.stuck.write().unwrap_or_else(PoisonError::into_inner) = stuck;
     }
 
     /// A request to change something was just carried out or accepted.

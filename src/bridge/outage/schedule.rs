@@ -1,15 +1,21 @@
 //! In which order what is owed may be done.
 //!
-//! An item changes some resources and refers to others. It may be done when no earlier item is left that changes what
-//! it changes or refers to, or that refers to what it changes. Everything else may be done side by side.
+//! An item is about one resource, may change others with it, and refers to others. It may be done when no earlier item is
+//! left that changes what it changes or refers to, or that refers to what it changes. Everything else may be done side by
+//! side.
+//!
+//! What waits for a person holds up the later items of its own resource, and nothing else: who refers to a resource that
+//! is not made because of that goes on without it, and the reference waits (docs/decisions/0015-late-references.md).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::super::unmet::Stuck;
+
 /// What the order is decided by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Keys {
-    /// The ids of the resources that the item changes.
+    /// The ids of the resources that the item changes. The first is the one that it is about.
     pub changes: Vec<Arc<str>>,
     /// The ids of the resources that it refers to.
     pub refers: Vec<Arc<str>>,
@@ -22,6 +28,11 @@ impl Keys {
         let mut changes: Vec<Arc<str>> = with("w:");
         changes.insert(0, Arc::from(resource));
         Self { changes, refers: with("r:") }
+    }
+
+    /// Whether two items are about the same resource.
+    pub fn is_about_same(&self, other: &Self) -> bool {
+        self.changes.first() == other.changes.first()
     }
 
     /// Whether of two items with these keys the later one waits for the earlier one.
@@ -59,16 +70,14 @@ pub(super) struct Schedule {
     waiting: BTreeMap<i64, Waiting>,
     lines: HashMap<Arc<str>, Line>,
     ready: BTreeSet<i64>,
-    /// Resources that an item which waits for a person changes (true) or refers to (false).
-    stuck: HashMap<Arc<str>, bool>,
+    stuck: Arc<Stuck>,
 }
 
 impl Schedule {
-    /// The next item. It goes at the end of every line that it stands in. Whether it is kept: what waits for a person's
-    /// decision, directly or through another, is not.
+    /// The next item. It goes at the end of every line that it stands in. Whether it is kept: what is about a resource of
+    /// which an earlier item waits for a person is not.
     pub fn push(&mut self, number: i64, keys: Keys) -> bool {
-        if self.is_stuck(&keys) {
-            self.block(&keys);
+        if keys.changes.first().is_some_and(|own| self.stuck.contains_key(own)) {
             return false;
         }
         let mut after = BTreeSet::new();
@@ -95,16 +104,11 @@ impl Schedule {
         true
     }
 
-    /// An item that waits for a person: whatever would have to come after it waits as well.
-    pub fn block(&mut self, keys: &Keys) {
-        for (key, changes) in keys.all() {
-            *self.stuck.entry(Arc::clone(key)).or_default() |= changes;
+    /// An item that waits for a person: the later ones of its resource wait as well. `creates`: it is to make it.
+    pub fn block(&mut self, keys: &Keys, creates: bool) {
+        if let Some(own) = keys.changes.first() {
+            *Arc::make_mut(&mut self.stuck).entry(Arc::clone(own)).or_default() |= creates;
         }
-    }
-
-    fn is_stuck(&self, keys: &Keys) -> bool {
-        !self.stuck.is_empty()
-            && keys.all().any(|(key, changes)| self.stuck.get(key).is_some_and(|changed| changes || *changed))
     }
 
     /// The earliest item that may be done now. It is handed out once.
@@ -133,6 +137,22 @@ impl Schedule {
 
     /// An item is done.
     pub fn done(&mut self, number: i64) {
+        self.remove(number);
+    }
+
+    /// An item waits for a person from now on, and so do the later ones of its resource; all of them are answered and
+    /// kept no more. `creates`: it is to make the resource.
+    pub fn park(&mut self, number: i64, creates: bool) -> Vec<(i64, Keys)> {
+        let Some(own) = self.waiting.get(&number).map(|waiting| waiting.keys.clone()) else { return Vec::new() };
+        self.block(&own, creates);
+        let later = self.waiting.range(number..).filter(|(_, later)| later.keys.is_about_same(&own));
+        let parked: Vec<(i64, Keys)> = later.map(|(number, waiting)| (*number, waiting.keys.clone())).collect();
+        parked.iter().for_each(|(number, _)| self.remove(*number));
+        parked
+    }
+
+    /// Takes an item out of all lines; who waited for nothing else may be done.
+    fn remove(&mut self, number: i64) {
         let Some(own) = self.waiting.remove(&number) else { return };
         self.ready.remove(&number);
         self.leave(number, &own.keys);
@@ -144,22 +164,6 @@ impl Schedule {
                 }
             }
         }
-    }
-
-    /// An item waits for a person from now on, and so does what would have to come after it; all of
-    /// them are answered and kept no more.
-    pub fn park(&mut self, number: i64) -> Vec<i64> {
-        let mut parked = Vec::new();
-        let mut open = vec![number];
-        while let Some(number) = open.pop() {
-            let Some(own) = self.waiting.remove(&number) else { continue };
-            self.ready.remove(&number);
-            self.leave(number, &own.keys);
-            self.block(&own.keys);
-            open.extend(own.before);
-            parked.push(number);
-        }
-        parked
     }
 
     fn leave(&mut self, number: i64, keys: &Keys) {
@@ -179,8 +183,8 @@ impl Schedule {
         self.waiting.first_key_value().map(|(number, _)| *number)
     }
 
-    /// Resources that items which wait for a person change (true) or refer to (false).
-    pub fn stuck(&self) -> &HashMap<Arc<str>, bool> {
+    /// The resources of which items wait for a person.
+    pub fn stuck(&self) -> &Arc<Stuck> {
         &self.stuck
     }
 
@@ -248,12 +252,33 @@ mod tests {
         schedule.push(2, keys(&["ada"], &[]));
         schedule.push(3, keys(&["bob"], &[]));
         assert_eq!(drain(&mut schedule), [1, 3]);
-        schedule.park(1);
+        let parked = schedule.park(1, true);
+        assert_eq!(parked.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
         schedule.done(3);
         assert_eq!(schedule.next(), None);
-        assert!(!schedule.push(4, keys(&["staff"], &["ada"])), "its member is not there yet");
-        assert!(schedule.push(5, keys(&["bob"], &[])));
-        assert_eq!(drain(&mut schedule), [5]);
+        assert!(schedule.push(4, keys(&["staff"], &["ada"])), "a group goes on without her");
+        assert!(!schedule.push(5, keys(&["ada"], &["staff"])));
+        assert!(schedule.push(6, keys(&["bob"], &[])));
+        assert_eq!(drain(&mut schedule), [4, 6]);
+        assert_eq!(**schedule.stuck(), Stuck::from([(Arc::from("ada"), true)]));
+    }
+
+    #[test]
+    fn who_refers_to_what_comes_to_wait_for_a_person_goes_on_and_the_later_ones_of_its_resource_do_not() {
+        let mut schedule = Schedule::default();
+        schedule.push(1, keys(&["ada"], &[]));
+        schedule.push(2, keys(&["staff"], &["ada"]));
+        schedule.push(3, keys(&["bob", "ada"], &[]));
+        schedule.push(4, keys(&["ada", "staff"], &[]));
+        assert_eq!(drain(&mut schedule), [1]);
+        schedule.park(1, false);
+        assert_eq!(drain(&mut schedule), [2]);
+        schedule.done(2);
+        assert_eq!(drain(&mut schedule), [3]);
+        schedule.done(3);
+        assert!(drain(&mut schedule).is_empty(), "what is behind it waits for a person, too");
+        assert_eq!(**schedule.stuck(), Stuck::from([(Arc::from("ada"), false)]));
+        assert!(schedule.lines.is_empty());
     }
 
     #[test]

@@ -152,6 +152,12 @@ impl Owed {
     }
 }
 
+/// Whether an item is to make its resource. What it does is the first word of its summary; its payload may be sealed with
+/// a key that is not at hand.
+pub(super) fn creates(item: &Item) -> bool {
+    item.asked.summary.split(' ').next() == Some("create")
+}
+
 /// The stored form of an item, opened if it is sealed.
 pub(super) fn open(item: &Item, key: Option<&SealKey>) -> Result<Value, Unreadable> {
     let payload = item.asked.payload.as_slice();

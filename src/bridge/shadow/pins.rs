@@ -34,6 +34,22 @@ impl Shadow {
         unpin(&self.session, item)
     }
 
+    /// Unties what `item` holds besides the resource with this SCIM id. Whether there was anything.
+    pub fn hold_only(&self, item: i64, id: &str) -> Result<bool, StoreFault> {
+        let number = number(item);
+        let mut own = Vec::new();
+        for document in self.of_resource(id)? {
+            if self.session.has_link(document.row, OWED, &number)? {
+                own.push(document.row);
+            }
+        }
+        let held = self.session.remove_everywhere(OWED, &number, now())?;
+        for row in &own {
+            self.session.add_links(*row, OWED, std::slice::from_ref(&number))?;
+        }
+        Ok(held > own.len())
+    }
+
     /// Whether an owed item holds this document.
     pub fn is_pinned(&self, row: i64) -> Result<bool, StoreFault> {
         Ok(!self.session.first_links(row, OWED, 1)?.is_empty())
@@ -41,18 +57,23 @@ impl Shadow {
 
     /// Whether an owed item holds the resource with this SCIM id, or a name that it has left.
     pub(super) fn is_held(&self, id: &str) -> Result<bool, StoreFault> {
+        for document in self.of_resource(id)? {
+            if self.is_pinned(document.row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The entry of the resource with this SCIM id, and the tombstones at names that it has left.
+    fn of_resource(&self, id: &str) -> Result<Vec<Stored>, StoreFault> {
         let mut documents = self.session.with_field(&self.shape.gone(), ID, id.as_bytes())?;
         for part in self.shape.parts() {
             let Some(value) = part.id.value(id) else { continue };
             let form = self.rule(&part.id.attribute).form(&value);
             documents.extend(self.session.with_field(&self.shape.space, &field(&part.id.attribute), &form)?);
         }
-        for document in documents {
-            if self.is_pinned(document.row)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(documents)
     }
 
     /// Leaves a tombstone at a name.

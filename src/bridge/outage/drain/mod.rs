@@ -113,7 +113,11 @@ impl Drain {
                 written = wait_for(&mut writing) => {
                     writing = None;
                     written?;
-                    work.written();
+                    let came = work.written();
+                    if !came.is_empty() {
+                        let keep = self.keep.clone();
+                        tokio::spawn(async move { keep.meet_named(came).await });
+                    }
                 }
                 () = self.keep.ledger.woken() => {}
                 _ = stop.changed(), if !leaving => leaving = true,
@@ -136,7 +140,7 @@ impl Drain {
             Verdict::Done => {
                 let given = task.parts.first().map(|part| part.owed.id.clone()).unwrap_or_default();
                 let real = self.keep.ledger.aliases.real(&given);
-                work.done(&task, real.map(|real| (given, real)), &unmet);
+                work.done(&self.keep, &task, real.map(|real| (given, real)), unmet);
                 true
             }
             Verdict::Deferred { reason, directory } => {
@@ -151,7 +155,7 @@ impl Drain {
             Verdict::Parked(reason) => {
                 tracing::warn!(item = task.first(), %reason, "parked: a person has to decide (queue show, retry or drop)");
                 work.park(&task, &reason);
-                self.keep.ledger.note_stuck(work.stuck());
+                self.keep.ledger.note_stuck(Arc::clone(work.stuck()));
                 true
             }
         }
@@ -168,7 +172,7 @@ async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
         ..Earlier::default()
     };
     tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
-    let left_out = LeftOut::default();
+    let left_out = LeftOut::without(ledger.stuck());
     let receipt = carrier.apply_noting(owed.intent(), &earlier, &left_out).await;
     if let Ok(Receipt::Created(resource)) = &receipt
         && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)

@@ -1,7 +1,8 @@
 //! The items that are at hand, and what became of them until it is written down.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,12 +11,13 @@ use crate::mapping::Unmet;
 use crate::store::{Durability, Item, Session, State, StoreFault};
 
 use super::super::super::Action;
-use super::super::super::shadow::Shadow;
+use super::super::super::shadow::{Shadow, reread};
+use super::super::super::unmet::Stuck;
 use super::super::Ledger;
 use super::super::keep::{Keep, now};
 use super::super::schedule::{Keys, Schedule};
-use super::super::stored::Owed;
-use super::super::waiting::{self, Waits, says_reference};
+use super::super::stored::{Owed, creates};
+use super::super::waiting::{Left, Turned, says_reference};
 use super::{PATIENCE, TOGETHER};
 
 /// More of the queue is read when so few items are at hand.
@@ -85,10 +87,24 @@ pub(super) struct Page {
 /// What is to be written down of an item.
 #[derive(Debug, Clone)]
 pub(super) enum Ended {
-    Done { number: i64, alias: Option<(String, String)> },
-    Waits(Waits),
-    Parked { number: i64, reason: String },
-    Deferred { number: i64, reason: String },
+    Done {
+        number: i64,
+        alias: Option<(String, String)>,
+        left: Option<Box<Left>>,
+    },
+    Parked {
+        number: i64,
+        reason: String,
+    },
+    Deferred {
+        number: i64,
+        reason: String,
+    },
+    /// It waits for a person, or behind one that does, and holds up its own resource only.
+    HoldsUp {
+        number: i64,
+        keys: Keys,
+    },
 }
 
 /// The items that are at hand.
@@ -105,6 +121,8 @@ pub(super) struct Work {
     unwritten: BTreeSet<i64>,
     /// Those of them that are done: what comes after them begins when that is on disk.
     finished: Vec<i64>,
+    /// Words by which others may wait for what is done.
+    came: HashSet<String>,
 }
 
 impl Work {
@@ -138,7 +156,7 @@ impl Work {
         for item in &page.items {
             self.take(keep, item);
         }
-        keep.ledger.note_stuck(self.schedule.stuck().clone());
+        keep.ledger.note_stuck(Arc::clone(self.schedule.stuck()));
     }
 
     fn take(&mut self, keep: &Keep, item: &Item) {
@@ -147,7 +165,8 @@ impl Work {
             return;
         }
         if item.state != State::Owed {
-            self.schedule.block(&keys);
+            self.schedule.block(&keys, creates(item));
+            self.hold_up(item.number, keys);
             return;
         }
         match keep.read_payload(item) {
@@ -158,9 +177,10 @@ impl Work {
                 let task = Task { parts, started: item.started, attempts: 0, alone };
                 self.items.insert(item.number, task);
             }
-            Ok(_) => {}
+            Ok(_) => self.hold_up(item.number, keys),
             Err(fault) => {
-                self.schedule.block(&keys);
+                self.schedule.block(&keys, creates(item));
+                self.hold_up(item.number, keys);
                 self.end(Ended::Parked { number: item.number, reason: fault.to_string() });
             }
         }
@@ -202,17 +222,16 @@ impl Work {
     /// What comes after a task must not begin before it is on disk that the task is done: after a crash the task is carried
     /// out again, and then nothing may have happened that it does not expect. A create, for instance, must find its entry
     /// at the name that it gave it.
-    /// `unmet`: whom the directory does not have, although the shadow had them; who waited for them goes on waiting.
-    pub fn done(&mut self, task: &Task, mut alias: Option<(String, String)>, unmet: &[Unmet]) {
+    /// `unmet`: whom the directory does not have, although the shadow had them; these references wait.
+    pub fn done(&mut self, keep: &Keep, task: &Task, mut alias: Option<(String, String)>, mut unmet: Vec<Unmet>) {
+        let last = task.parts.last().map_or(0, |part| part.number);
         for Part { number, owed } in &task.parts {
-            let in_vain = |waits_for: &String| unmet.iter().any(|unmet| unmet.text == *waits_for);
-            if let Some(waits) =
-                owed.waits_for.as_ref().filter(|it| in_vain(it)).and_then(|_| waiting::waits(*number, owed))
-            {
-                self.end(Ended::Waits(waits));
-                continue;
-            }
-            self.end(Ended::Done { number: *number, alias: alias.take() });
+            self.came.extend(keep.words_of(owed));
+            let ended = keep.ledger.waiting.ended_by(&owed.id, &owed.action, Some(*number));
+            let unmet = if *number == last { std::mem::take(&mut unmet) } else { Vec::new() };
+            let left = Left { kind: owed.kind, id: owed.id.clone(), unmet, ended, since: *number };
+            let left = Some(Box::new(left)).filter(|left| !left.unmet.is_empty() || !left.ended.is_empty());
+            self.end(Ended::Done { number: *number, alias: alias.take(), left });
         }
     }
 
@@ -241,16 +260,23 @@ impl Work {
     }
 
     pub fn park(&mut self, task: &Task, reason: &str) {
-        for Part { number, .. } in &task.parts {
-            for held_up in self.schedule.park(*number) {
+        for Part { number, owed } in &task.parts {
+            for (held_up, keys) in self.schedule.park(*number, matches!(owed.action, Action::Create(_))) {
                 self.items.remove(&held_up);
+                self.hold_up(held_up, keys);
             }
             self.end(Ended::Parked { number: *number, reason: reason.to_owned() });
         }
     }
 
-    pub fn stuck(&self) -> HashMap<Arc<str>, bool> {
-        self.schedule.stuck().clone()
+    fn hold_up(&mut self, number: i64, keys: Keys) {
+        if keys.changes.len() > 1 {
+            self.end(Ended::HoldsUp { number, keys });
+        }
+    }
+
+    pub fn stuck(&self) -> &Arc<Stuck> {
+        self.schedule.stuck()
     }
 
     fn end(&mut self, ended: Ended) {
@@ -275,21 +301,25 @@ impl Work {
         let (store, space) = (keep.ledger.store.clone(), keep.ledger.tenant.to_string());
         let (shape, keep) = (Arc::clone(&keep.shape), keep.clone());
         async move {
-            let waits = ended.iter().filter_map(Ended::waits).cloned();
-            keep.ledger.waiting.add(waits);
+            let this = keep.clone();
             let job = move |session: Session| async move {
                 let shadow = Shadow::open(session.clone(), &shape)?;
-                ended.iter().try_for_each(|ended| ended.write(&session, &shadow, &space, &keep))
+                let turned = ended.iter().map(|ended| ended.write(&session, &shadow, &space, &this));
+                turned.collect::<Result<Vec<_>, StoreFault>>()
             };
-            store.write(Durability::Durable, job).await
+            let turned = store.write(Durability::Durable, job).await?;
+            turned.into_iter().flatten().for_each(|turned| keep.settle_references(turned));
+            Ok(())
         }
     }
 
-    pub fn written(&mut self) {
+    /// It is written down. Answers the words by which others may wait for what is done.
+    pub fn written(&mut self) -> HashSet<String> {
         self.unwritten.clear();
         for number in self.finished.drain(..) {
             self.schedule.done(number);
         }
+        std::mem::take(&mut self.came)
     }
 
     /// Tells the ledger how far the queue is done, on disk.
@@ -313,40 +343,54 @@ impl Ended {
     /// The number of an item that is owed no more without a person.
     fn leaves(&self) -> Option<i64> {
         match self {
-            Self::Done { number, .. } | Self::Parked { number, .. } | Self::Waits(Waits { number, .. }) => {
-                Some(*number)
-            }
-            Self::Deferred { .. } => None,
+            Self::Done { number, .. } | Self::Parked { number, .. } => Some(*number),
+            Self::Deferred { .. } | Self::HoldsUp { .. } => None,
         }
     }
 
     fn is_done(&self) -> Option<i64> {
         match self {
-            Self::Done { number, .. } | Self::Waits(Waits { number, .. }) => Some(*number),
-            Self::Parked { .. } | Self::Deferred { .. } => None,
+            Self::Done { number, .. } => Some(*number),
+            Self::Parked { .. } | Self::Deferred { .. } | Self::HoldsUp { .. } => None,
         }
     }
 
-    const fn waits(&self) -> Option<&Waits> {
-        if let Self::Waits(waits) = self { Some(waits) } else { None }
-    }
-
-    fn write(&self, session: &Session, shadow: &Shadow, space: &str, keep: &Keep) -> Result<(), StoreFault> {
+    /// What it means for references, if anything.
+    fn write(
+        &self,
+        session: &Session,
+        shadow: &Shadow,
+        space: &str,
+        keep: &Keep,
+    ) -> Result<Option<Turned>, StoreFault> {
         match self {
-            Self::Done { number, alias } => {
+            Self::Done { number, alias, left } => {
                 if let Some((given, real)) = alias {
                     session.add_alias(space, given, real)?;
                 }
                 shadow.unpin(*number)?;
-                session.remove(&[*number]).map(drop)
+                let turned = match left {
+                    Some(left) => keep.leave_references(session, left)?,
+                    None => None,
+                };
+                session.remove(&[*number])?;
+                return Ok(turned);
             }
-            Self::Waits(waits) => {
-                shadow.unpin(waits.number)?;
-                keep.wait_again(session, waits)
+            Self::Parked { number, reason } => {
+                session.set_state(*number, State::Parked, Some(reason), now())?;
             }
-            Self::Parked { number, reason } => session.set_state(*number, State::Parked, Some(reason), now()).map(drop),
-            Self::Deferred { number, reason } => session.note_attempt(*number, Some(reason), now()).map(drop),
+            Self::Deferred { number, reason } => {
+                session.note_attempt(*number, Some(reason), now())?;
+            }
+            Self::HoldsUp { number, keys } => {
+                let Some((own, others)) = keys.changes.split_first() else { return Ok(None) };
+                if shadow.hold_only(*number, own)? {
+                    others.iter().try_for_each(|id| reread(session, space, id, false))?;
+                    keep.missed.store(true, Ordering::Release);
+                }
+            }
         }
+        Ok(None)
     }
 }
 

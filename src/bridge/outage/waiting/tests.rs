@@ -1,6 +1,14 @@
-use proptest::prelude::*;
+use std::collections::HashSet;
 
-use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::index::{Turned, Waiting, Waits};
+use super::words::setting;
+use crate::bridge::Action;
+use crate::mapping::Unmet;
+use crate::scim::{AttributePath, Op, Operation, Patch, PatchPath};
+use crate::store::{OwedItem, State};
 
 const URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -9,7 +17,24 @@ fn manager() -> AttributePath {
 }
 
 fn waits(number: i64, resource: &str, text: &str) -> Waits {
-    Waits::new(number, resource, &Unmet { path: manager(), text: text.to_owned() })
+    Waits::new(resource, &Unmet { path: manager(), text: text.to_owned() }, 0).numbered(number)
+}
+
+fn member(id: &str) -> Unmet {
+    Unmet { path: AttributePath::core("members"), text: id.to_owned() }
+}
+
+/// A group that goes without this member since item 5.
+fn without(id: &str) -> Waiting {
+    let waiting = Waiting::default();
+    waiting.add([Waits::new("staff", &member(id), 5).numbered(9)]);
+    waiting
+}
+
+fn members(op: Op, value: Option<Value>) -> Action {
+    let path = Some(PatchPath::Attribute { path: AttributePath::core("members"), filter: None });
+    let patch = Patch { operations: vec![Operation { op, path, value }] };
+    Action::Patch { id: "staff".to_owned(), patch }
 }
 
 fn patched(path: PatchPath) -> Action {
@@ -40,6 +65,38 @@ fn an_item_that_waits_is_known_again_after_a_restart() {
     let kept = OwedItem { number: 3, resource, touches, state: State::Waiting };
     assert_eq!(Waits::of(kept.clone()), Some(waits));
     assert_eq!(Waits::of(OwedItem { state: State::Owed, ..kept }), None);
+}
+
+#[test]
+fn a_membership_waits_until_somebody_says_otherwise_of_that_member_or_of_all() {
+    let waiting = without("Ada-7");
+    let ended = |action: &Action| !waiting.ended_by("staff", action, Some(6)).is_empty();
+    let one = |id: &str| Some(json!([{ "value": id }]));
+    assert!(ended(&members(Op::Remove, one("Ada-7"))));
+    assert!(ended(&members(Op::Add, one("Ada-7"))));
+    assert!(ended(&members(Op::Remove, None)));
+    assert!(ended(&members(Op::Replace, one("bob"))));
+    assert!(ended(&Action::Delete { id: "staff".to_owned() }));
+    assert!(!ended(&members(Op::Remove, one("bob"))));
+    assert!(!ended(&members(Op::Add, one("bob"))));
+    assert!(!ended(&attribute(AttributePath::core("displayName"))));
+}
+
+#[test]
+fn what_an_item_has_left_out_is_none_of_the_business_of_earlier_items() {
+    let waiting = without("ada");
+    let gone = members(Op::Remove, None);
+    assert!(waiting.ended_by("staff", &gone, Some(4)).is_empty());
+    assert!(waiting.ended_by("staff", &gone, Some(5)).is_empty());
+    assert_eq!(waiting.ended_by("staff", &gone, Some(6)), [9]);
+    assert_eq!(waiting.ended_by("staff", &gone, None), [9]);
+}
+
+#[test]
+fn a_member_that_waited_is_added_beside_the_others_and_a_manager_is_set() {
+    let op = |unmet: &Unmet| setting(unmet).operations.first().map(|it| (it.op, it.value.clone()));
+    assert_eq!(op(&member("ada")), Some((Op::Add, Some(json!([{"value": "ada"}])))));
+    assert_eq!(op(&Unmet { path: manager(), text: "ada".to_owned() }), Some((Op::Replace, Some(json!("ada")))));
 }
 
 #[derive(Debug, Clone)]
@@ -81,7 +138,7 @@ proptest! {
                 }
                 Step::Said(who) => {
                     let wanted: Vec<i64> = list.iter().filter(|it| it.1 == who.to_string()).map(|it| it.0).collect();
-                    let ended = index.ended_by(&who.to_string(), &attribute(manager()));
+                    let ended = index.ended_by(&who.to_string(), &attribute(manager()), None);
                     prop_assert_eq!(&ended, &wanted);
                     index.turn(Turned { ended, added: Vec::new() });
                     list.retain(|it| it.1 != who.to_string());
