@@ -1,8 +1,8 @@
 //! An item waits for a person: whom it is about waits with it, and everybody else goes on. A group goes on without the
 //! member who is still to be made, and gets it when that is done.
 
-use crate::harness::{BASIC, Kind, Proxy};
-use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
+use crate::harness::{BASIC, Config, Kind, Proxy, Slapd};
+use crate::world::{ENTERPRISE, PATIENCE, USER, World, okta_user, patch};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,6 +205,7 @@ impl Model {
             }
         };
         assert!(matches!(answer.status, 200 | 204), "{} {}", answer.status, answer.body);
+        println!("{name} {} {} {members:?}", answer.header("scim2ldap-owed"), answer.status);
     }
 
     /// The directory has exactly these members, apart from some users.
@@ -235,7 +236,11 @@ async fn nothing_owed(world: &World) {
 async fn memberships(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     println!("PARKED_SEED={seed}");
-    let (proxy, world): (Proxy, World) = World::away(Kind::OpenLdap, &format!("parked-{seed:x}")).await;
+    let proxy = Proxy::before(Slapd::shared().port());
+    let level = std::env::var("PARKED_LOG").unwrap_or_else(|_| "info".to_owned());
+    let change = |config: Config| config.urls(&[&proxy.url()]).directory(PATIENCE).log(&level);
+    let world = World::with(&format!("parked-{seed:x}"), change).await;
+    world.is_read();
     let mut model = Model { world, users: Vec::new(), groups: Vec::new() };
     for name in ["ann", "ben", "cat"] {
         model.users.push((name, user(&model.world, name).await));

@@ -147,7 +147,9 @@ impl Schedule {
         self.block(&own, creates);
         let later = self.waiting.range(number..).filter(|(_, later)| later.keys.is_about_same(&own));
         let parked: Vec<(i64, Keys)> = later.map(|(number, waiting)| (*number, waiting.keys.clone())).collect();
-        parked.iter().for_each(|(number, _)| self.remove(*number));
+        for (number, _) in &parked {
+            self.remove(*number);
+        }
         parked
     }
 

@@ -67,6 +67,10 @@ impl Keep {
                 waits_for: Some(unmet.text.clone()),
             };
             let waits = Waits::new(&left.id, unmet, left.since);
+            // What was accepted to wait is left out once more when the item is carried out.
+            if left.since > 0 && self.ledger.waiting.covers(&waits) {
+                continue;
+            }
             let item = NewItem {
                 space: self.ledger.tenant.to_string(),
                 resource: left.id.clone(),
@@ -202,12 +206,10 @@ impl Keep {
     /// Makes an item that waited an owed one: it goes to the end of the queue, for it must come after whom it refers to.
     async fn promote(&self, number: i64, Intended { intent, owed }: Intended) {
         let _turn = self.ledger.turn(owed.id.clone()).await;
-        if !self.ledger.waiting.has(number) {
-            return;
-        }
+        let Some(waits) = self.ledger.waiting.get(number) else { return };
         let (this, waited) = (self.clone(), owed.waits_for.clone());
         let job = move |session: Session| async move {
-            if session.remove(&[number])? == 0 {
+            if session.remove(&[number])? == 0 || this.is_overtaken(&session, &waits)? {
                 return Ok(None);
             }
             this.accept_in(&session, intent, None, waited).await.map(Some)
@@ -223,6 +225,16 @@ impl Keep {
             Err(Fault::NotFound { .. }) => self.drop_waiting(number).await,
             Err(fault) => tracing::warn!(item = number, %fault, "a reference that waited can't be set"),
         }
+    }
+
+    /// Whether something that was accepted later, and is still owed, says otherwise: the reference, as the last item of
+    /// the queue, must not come after it.
+    fn is_overtaken(&self, session: &Session, waits: &Waits) -> Result<bool, StoreFault> {
+        let later = ItemQuery { resource: Some(waits.resource.clone()), ..self.ledger.query(waits.since, usize::MAX) };
+        let items = session.items(&later)?;
+        let mut owed =
+            items.iter().filter(|item| item.state != State::Waiting).filter_map(|it| self.read_payload(it).ok());
+        Ok(owed.any(|owed| waits.is_ended_by(&owed.action)))
     }
 
     /// The resource that refers is gone.

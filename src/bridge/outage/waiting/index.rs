@@ -27,7 +27,7 @@ pub(in super::super) struct Waits {
     /// The attribute in lower case, without a sub-attribute.
     attribute: String,
     /// The number of the item that left it out: later ones may say otherwise. 0: an intent that was carried out at once.
-    since: i64,
+    pub since: i64,
 }
 
 /// The references that wait, by what may put an end to that.
@@ -142,8 +142,8 @@ impl Waiting {
         self.0.read().unwrap_or_else(PoisonError::into_inner).all.is_empty()
     }
 
-    pub(super) fn has(&self, number: i64) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).all.contains_key(&number)
+    pub(super) fn get(&self, number: i64) -> Option<Waits> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).all.get(&number).cloned()
     }
 
     /// Those whose words are among these, which are in lower case; and those that have only just begun to wait: whom they
@@ -153,6 +153,16 @@ impl Waiting {
         let mut found: BTreeSet<i64> = std::mem::take(&mut known.new).into_iter().collect();
         found.extend(words.iter().filter_map(|words| known.by_words.get(words)).flatten());
         found.into_iter().collect()
+    }
+
+    /// Whether the same reference waits already, as this item or a later one has left it.
+    pub(super) fn covers(&self, waits: &Waits) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &Waits| {
+            (&other.words, &other.attribute) == (&waits.words, &waits.attribute) && other.since >= waits.since
+        };
+        let numbers = known.by_resource.get(&waits.resource).into_iter().flatten();
+        numbers.filter_map(|number| known.all.get(number)).any(same)
     }
 
     /// Those that an intent about a resource puts an end to. `item`: its number, where it was owed; what later items have

@@ -32,9 +32,9 @@ fn without(id: &str) -> Waiting {
 }
 
 fn members(op: Op, value: Option<Value>) -> Action {
-    let path = Some(PatchPath::Attribute { path: AttributePath::core("members"), filter: None });
-    let patch = Patch { operations: vec![Operation { op, path, value }] };
-    Action::Patch { id: "staff".to_owned(), patch }
+    let path = PatchPath::Attribute { path: AttributePath::core("members"), filter: None };
+    let operation = Operation { op, path: Some(path), value };
+    Action::Patch { id: "staff".to_owned(), patch: Patch { operations: vec![operation] } }
 }
 
 fn patched(path: PatchPath) -> Action {
