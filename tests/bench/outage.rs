@@ -70,7 +70,7 @@ async fn play(stand: &mut Stand, sizes: Sizes) -> Outcome<Round> {
 fn to_markdown(rounds: &[Round]) -> String {
     let spread = |value: &dyn Fn(&Round) -> Option<f64>| Spread::of(rounds.iter().filter_map(value).collect());
     let show = |value: &dyn Fn(&Round) -> Option<f64>, digits: usize| {
-        spread(value).map_or(String::new(), |spread| format!("{spread:.digits$}"))
+        spread(value).map_or("–".to_owned(), |spread| format!("{spread:.digits$}"))
     };
     let rate = |value: &dyn Fn(&Round) -> Option<f64>| spread(value).map_or(String::new(), |it| thousands(it.median));
     let mut well = Table::new(&[
