@@ -114,7 +114,8 @@ impl Carrier {
             told.steps.push(members_change_step(members, &coming_and_going));
         }
         if told.fault.is_none() {
-            let wish = Wish { before: &before, after: &after, is_patch, mentions: &mentions, mode };
+            let wish =
+                Wish { before: &before, after: &after, is_patch, mentions: &mentions, mode, dialect: self.dialect() };
             let ldif = self.ldif_of_update(mapping, &entry, &wish, coming_and_going).await;
             told.take(ldif);
         }

@@ -225,7 +225,8 @@ impl Carrier {
         if mapping.unique == Unique::Search && mapping.unique_key(before) != mapping.unique_key(&after) {
             self.refuse_duplicate(mapping, &after, None).await?;
         }
-        let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: self.mode(false) };
+        let (mode, dialect) = (self.mode(false), self.dialect());
+        let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode, dialect };
         let mut update = mapping.plan_update(entry, &wish)?;
         if bound {
             mapping.bind(&mut update, entry);

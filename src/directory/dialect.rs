@@ -64,6 +64,10 @@ pub struct Dialect {
     /// references after it has answered: OpenLDAP's overlay refint does it later, and takes it for the name that was
     /// left, even when somebody else has it by then.
     pub tidies_for: Duration,
+    /// An entry may be given its own name in other capitals. 389 Directory Server says that it has done so, but an entry
+    /// that others change or read in the same moment may then answer every further write with 32 until the server is
+    /// started anew; there the value of the attribute is exchanged, and the name stays as it was written.
+    pub renames_capitals: bool,
     /// The post-read control (RFC 4527) is to be expected; whether a server has it is read from its root DSE.
     pub post_read: bool,
     /// The dereference control is to be expected, and answers for large groups in a fraction of the time that
@@ -143,6 +147,7 @@ const OPEN_LDAP: Dialect = Dialect {
     assertion: true,
     confines_assertions: Some(AttributeName::literal("entryDN")),
     tidies_for: Duration::from_millis(500),
+    renames_capitals: true,
     post_read: true,
     dereference: true,
     empty_groups: false,
@@ -180,6 +185,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     assertion: false,
     confines_assertions: None,
     tidies_for: Duration::ZERO,
+    renames_capitals: true,
     post_read: false,
     dereference: false,
     empty_groups: true,
@@ -245,6 +251,7 @@ const DS_389: Dialect = Dialect {
     assertion: false,
     confines_assertions: None,
     tidies_for: Duration::ZERO,
+    renames_capitals: false,
     post_read: true,
     dereference: true,
     empty_groups: true,

@@ -2,6 +2,8 @@
 //!
 //! Only attributes that rows name are compared or written. Applied twice, the second plan is empty.
 
+mod name;
+
 use super::account::AccountChange;
 use super::codec::Codec;
 use super::generate::Generated;
@@ -11,6 +13,7 @@ use super::write::{Mentions, Wanted, WriteMode};
 use crate::directory::ldif::Ldif;
 use crate::directory::{AttributeName, Change, Dialect, Dn, Entry, Modification, Password, PasswordWay, Rdn};
 use crate::scim::{AttributePath, Fault, FaultKind, Resource};
+use name::Naming;
 
 /// A new entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub struct Wish<'a> {
     pub mentions: &'a Mentions,
     /// What may be carried over.
     pub mode: WriteMode,
+    /// What the server of the entry does in its own way.
+    pub dialect: &'a Dialect,
 }
 
 impl Update {
@@ -195,7 +200,11 @@ impl ResourceMapping {
             // An adopted entry may be named by another attribute; then this one is an ordinary value.
             let name = entry.dn.rdn().filter(|rdn| row.ldap == self.rdn && rdn.value_of(&self.rdn).is_some());
             match name {
-                Some(name) => rdn = self.plan_rdn(&name, &wanted)?,
+                Some(name) => match self.plan_name(entry, &name, &wanted, wish.dialect)? {
+                    Naming::Rename(new) => rdn = Some(new),
+                    Naming::Respell(modifications) => update.modifications.extend(modifications),
+                    Naming::Keep => {}
+                },
                 None => update.modifications.extend(diff(row, entry, wanted)),
             }
         }
@@ -227,13 +236,6 @@ impl ResourceMapping {
             self.wanted(at, resource, &Mentions::default(), mode)?;
         }
         Ok(())
-    }
-
-    fn plan_rdn(&self, name: &Rdn, wanted: &[Vec<u8>]) -> Result<Option<Rdn>, Fault> {
-        let Some(new) = wanted.first().and_then(|value| std::str::from_utf8(value).ok()) else {
-            return Err(self.nameless());
-        };
-        Ok((name.value_of(&self.rdn) != Some(new)).then(|| name.replacing(&self.rdn, new)))
     }
 
     fn plan_account(&self, entry: &Entry, after: &Resource) -> Result<AccountChange, Fault> {

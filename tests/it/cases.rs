@@ -144,7 +144,8 @@ fn changed(
         Err(fault) => return format!("{fault}\n"),
     };
     let mentions = mentions(mapping, case, &after);
-    let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode: mode(case, false) };
+    let (mode, dialect) = (mode(case, false), Kind::OpenLdap.dialect());
+    let wish = Wish { before, after: &after, is_patch, mentions: &mentions, mode, dialect };
     match mapping.plan_update(entry, &wish) {
         Ok(update) if update.is_empty() => "(nothing to change)\n".to_owned(),
         Ok(update) => update.to_ldif(&entry.dn),

@@ -33,6 +33,7 @@ macro_rules! on_every_directory {
 
 mod active_directory;
 mod bulk;
+mod capitals;
 mod cases;
 mod chaos;
 mod check_domain;

@@ -50,9 +50,13 @@ fn read(mapping: &ResourceMapping, entry: &Entry) -> Resource {
 }
 
 fn planned(mapping: &ResourceMapping, entry: &Entry, after: &Resource, is_patch: bool) -> Update {
+    planned_on(Kind::OpenLdap, mapping, entry, after, is_patch)
+}
+
+fn planned_on(kind: Kind, mapping: &ResourceMapping, entry: &Entry, after: &Resource, is_patch: bool) -> Update {
     let before = read(mapping, entry);
-    let mentions = Mentions::default();
-    let wish = Wish { before: &before, after, is_patch, mentions: &mentions, mode: mode(false) };
+    let (mentions, dialect) = (Mentions::default(), kind.dialect());
+    let wish = Wish { before: &before, after, is_patch, mentions: &mentions, mode: mode(false), dialect };
     mapping.plan_update(entry, &wish).unwrap()
 }
 
@@ -173,6 +177,28 @@ fn the_second_value_of_a_multi_valued_name_stays() {
     let rename = planned(&mapping, &entry, &after, false).rename.unwrap();
     assert_eq!(rename.rdn.value_of(&AttributeName::literal("employeeNumber")), Some("7"));
     assert_eq!(rename.rdn.value_of(&mapping.rdn), Some("countess"));
+}
+
+#[test]
+fn a_name_in_other_capitals_is_no_rename_where_servers_do_not_survive_one() {
+    let mapping = mapping();
+    let named = |name: &str| Resource::from_client(json!({ "userName": name }), &mapping.schema).unwrap();
+    let mut entry = stored(&mapping, &named("ada"));
+    entry.insert(mapping.rdn.clone(), vec![b"ada".to_vec(), b"alias".to_vec()]);
+    let dn = entry.dn.clone();
+    for name in ["ADA", "Ada", "ada", "Ada"] {
+        let update = planned_on(Kind::Ds389, &mapping, &entry, &named(name), true);
+        assert_eq!(update.rename, None, "{name}");
+        assert_eq!(update.modifications.iter().filter(|one| one.attribute == mapping.rdn).count(), 2, "{name}");
+        entry = applied(&entry, &update);
+        assert_eq!(entry.dn.as_str(), dn.as_str());
+        let mut values: Vec<&str> = entry.texts(&mapping.rdn).collect();
+        values.sort_unstable_by_key(|value| value.to_lowercase());
+        assert_eq!(values, [name, "alias"]);
+        assert!(planned_on(Kind::Ds389, &mapping, &entry, &named(name), false).is_empty());
+    }
+    assert!(planned(&mapping, &entry, &named("ADA"), true).rename.is_some());
+    assert!(planned_on(Kind::Ds389, &mapping, &entry, &named("bob"), true).rename.is_some());
 }
 
 #[test]
