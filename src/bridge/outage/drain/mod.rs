@@ -169,7 +169,7 @@ async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
     };
     tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
     let left_out = LeftOut::default();
-    let receipt = carrier.apply_noting(owed.intent(), &earlier, &left_out).await;
+    let receipt = carrier.apply_noting(owed.errand(), &earlier, &left_out).await;
     if let Ok(Receipt::Created(resource)) = &receipt
         && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)
         && real != owed.id
