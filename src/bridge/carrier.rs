@@ -21,6 +21,25 @@ pub(super) struct Carrier {
     pub inner: Arc<Inner>,
 }
 
+/// An intent, as far as it matters to who carries it out.
+#[derive(Clone, Copy)]
+pub(super) struct Errand<'a> {
+    /// The kind of resource.
+    pub kind: ResourceKind,
+    /// What to do.
+    pub action: &'a Action,
+    /// The versions that may be changed.
+    pub if_match: Option<&'a VersionMatch>,
+    /// Whether the receipt has to hold the resource.
+    pub answer: bool,
+}
+
+impl<'a> From<&'a Intent> for Errand<'a> {
+    fn from(Intent { kind, action, if_match, answer, .. }: &'a Intent) -> Self {
+        Self { kind: *kind, action, if_match: if_match.as_ref(), answer: *answer }
+    }
+}
+
 /// What is known of an intent before it is carried out.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Earlier {
@@ -93,24 +112,29 @@ impl Carrier {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Carries `intent` out. `earlier` is what is known of it from before.
+    /// Carries an intent out. `earlier` is what is known of it from before.
     pub async fn apply(&self, intent: Intent, earlier: &Earlier) -> Result<Receipt, Fault> {
-        self.apply_noting(intent, earlier, &LeftOut::default()).await
+        self.apply_noting((&intent).into(), earlier, &LeftOut::default()).await
     }
 
     /// The same; `left_out` takes note of references that mean nothing yet.
-    pub async fn apply_noting(&self, intent: Intent, earlier: &Earlier, left_out: &LeftOut) -> Result<Receipt, Fault> {
-        let mapping = self.mapping(intent.kind)?;
-        let goes = if let Action::Delete { id } = &intent.action { Some(id.clone()) } else { None };
+    pub async fn apply_noting(
+        &self,
+        errand: Errand<'_>,
+        earlier: &Earlier,
+        left_out: &LeftOut,
+    ) -> Result<Receipt, Fault> {
+        let mapping = self.mapping(errand.kind)?;
+        let goes = if let Action::Delete { id } = errand.action { Some(id) } else { None };
         let touched = Touched::new(&self.inner.owed_names);
-        let outcome = self.carry(mapping, intent, earlier, (&touched, left_out)).await;
+        let outcome = self.carry(mapping, errand, earlier, (&touched, left_out)).await;
         let effect = match &outcome {
             // What was given out before may stand in lists by either of its ids.
             Ok(Receipt::Created(_)) if earlier.id.is_some() => Effect::Unknown,
             Ok(Receipt::Created(resource)) => Effect::of_new(mapping.kind, resource),
             Ok(Receipt::Updated(_) | Receipt::Changed) => Effect::Changed,
             Ok(Receipt::Deleted) if mapping.delete == Delete::Disable => Effect::Changed,
-            Ok(Receipt::Deleted) => Effect::of_gone(mapping.kind, goes.as_deref()),
+            Ok(Receipt::Deleted) => Effect::of_gone(mapping.kind, goes.map(String::as_str)),
             // A write whose outcome is unknown may have been carried out.
             Err(_) => Effect::Unknown,
         };
@@ -121,22 +145,20 @@ impl Carrier {
     async fn carry(
         &self,
         mapping: &ResourceMapping,
-        intent: Intent,
+        errand: Errand<'_>,
         earlier: &Earlier,
         (touched, left_out): (&Touched, &LeftOut),
     ) -> Result<Receipt, Fault> {
-        let Intent { action, if_match, answer, .. } = intent;
-        let (if_match, home, progress) = (if_match.as_ref(), earlier.home.as_ref(), &earlier.progress);
+        let Errand { action, if_match, answer, .. } = errand;
+        let (home, progress) = (earlier.home.as_ref(), &earlier.progress);
         let asked = Asked { if_match, answer, home, touched, left_out, progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier, asked).await,
             Action::Replace { id, resource } => {
-                self.update(mapping, &id, write::Change::replace(mapping, resource), asked).await
+                self.update(mapping, id, write::Change::replace(mapping, resource), asked).await
             }
-            Action::Patch { id, patch } => {
-                self.update(mapping, &id, write::Change::patch(mapping, patch)?, asked).await
-            }
-            Action::Delete { id } => self.delete(mapping, &id, asked).await,
+            Action::Patch { id, patch } => self.update(mapping, id, write::Change::patch(mapping, patch)?, asked).await,
+            Action::Delete { id } => self.delete(mapping, id, asked).await,
         }
     }
 

@@ -67,24 +67,24 @@ impl Carrier {
     pub(super) async fn create(
         &self,
         mapping: &ResourceMapping,
-        resource: Resource,
+        resource: &Resource,
         earlier: &Earlier,
         asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
-        let mentions = self.mentioned(mapping, &resource, asked.left_out).await?;
-        let mut plan = mapping.plan_create(&resource, &mentions, self.mode(true))?;
+        let mentions = self.mentioned(mapping, resource, asked.left_out).await?;
+        let mut plan = mapping.plan_create(resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
             let id = earlier.id.clone().unwrap_or_else(|| mapping.id.mint());
             plan.attributes.push((mapping.id.attribute.clone(), vec![id.into_bytes()]));
         }
         self.may_stand(&plan.dn)?;
-        let later = self.plan_first_members(mapping, &resource, &mut plan, asked.left_out).await?;
+        let later = self.plan_first_members(mapping, resource, &mut plan, asked.left_out).await?;
         let own = earlier.started || self.inner.accounts.is_unfinished(&plan.dn);
         let _turn = match mapping.unique {
             Unique::Naming => None,
             Unique::Search => {
-                let turn = self.inner.locks.turn(mapping.unique_key(&resource)).await;
-                self.refuse_duplicate(mapping, &resource, own.then_some(&plan.dn)).await?;
+                let turn = self.inner.locks.turn(mapping.unique_key(resource)).await;
+                self.refuse_duplicate(mapping, resource, own.then_some(&plan.dn)).await?;
                 Some(turn)
             }
         };
@@ -96,7 +96,7 @@ impl Carrier {
         let at_once = plan.password.is_none() && mapping.initial_password != InitialPassword::Random;
         let brief = blind && at_once && plan.numbers.is_empty();
         let read_back = if brief { vec![mapping.id.attribute.clone()] } else { self.all_attributes(mapping) };
-        let birth = Birth::new(mapping, &resource, (plan, read_back), earlier.started);
+        let birth = Birth::new(mapping, resource, (plan, read_back), earlier.started);
         let mut entry = self.add_numbered(birth).await?;
         let _ = earlier.progress.made.set(());
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {

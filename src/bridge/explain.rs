@@ -36,9 +36,9 @@ impl Carrier {
         match intent.action {
             Action::Create(resource) => Ok(self.explain_create(mapping, &resource).await),
             Action::Replace { id, resource } => {
-                self.explain_update(mapping, &id, Change::replace(mapping, resource)).await
+                self.explain_update(mapping, &id, Change::replace(mapping, &resource)).await
             }
-            Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, patch)?).await,
+            Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, &patch)?).await,
             Action::Delete { id } => {
                 let entry = self.entry_by_id(mapping, &id, self.all_attributes(mapping)).await?;
                 let mut told = Explanation::default();
@@ -91,7 +91,12 @@ impl Carrier {
         Ok(ldif.into_text())
     }
 
-    async fn explain_update(&self, mapping: &ResourceMapping, id: &str, change: Change) -> Result<Explanation, Fault> {
+    async fn explain_update(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        change: Change<'_>,
+    ) -> Result<Explanation, Fault> {
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(asked)) => self.member_delta(members, Some(id), asked, &LeftOut::default()).await?,
             _ => MemberDelta::default(),
@@ -160,7 +165,7 @@ impl Carrier {
         mapping: &ResourceMapping,
         members: &Members,
         entry: &Entry,
-        change: &Change,
+        change: &Change<'_>,
         delta: MemberDelta,
     ) -> Vec<Modification> {
         let had_nobody = members.holds_nobody(entry);

@@ -298,7 +298,7 @@ impl Bridge {
             return keep.accept(intent.clone(), None).await;
         }
         let (earlier, left_out) = (Earlier::default(), LeftOut::default());
-        match self.live.apply_noting(intent.clone(), &earlier, &left_out).await {
+        match self.live.apply_noting(intent.into(), &earlier, &left_out).await {
             Err(Fault::Unavailable { .. }) => {
                 keep.ledger.wake();
                 keep.accept(intent.clone(), Some(&earlier.progress)).await
@@ -313,7 +313,7 @@ impl Bridge {
 
     /// Whether the directory did not answer when it was last asked.
     fn is_away(&self) -> bool {
-        self.directory.health().reachable == Some(false)
+        self.directory.is_away()
     }
 
     /// The resource with this id. `projection` says what the answer will show, so that no more is read.

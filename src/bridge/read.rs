@@ -108,22 +108,22 @@ impl Carrier {
     pub(super) async fn before(
         &self,
         mapping: &ResourceMapping,
-        entry: Entry,
+        entry: &Entry,
         asked: Asked<'_>,
     ) -> Result<Resource, Fault> {
-        if self.is_blind(asked) {
-            return self.finish_without_groups(mapping, entry).await;
+        if asked.if_match.is_some() {
+            return self.finish(mapping, entry.clone(), true).await;
         }
-        self.finish(mapping, entry, asked.if_match.is_some()).await
+        let found = self.read_without_members(mapping, entry)?;
+        if self.is_blind(asked) && !mapping.depends_on_groups() {
+            return self.finish_without_groups(mapping, found).await;
+        }
+        self.finish_found(mapping, found).await
     }
 
-    /// The resource that `entry` is, without members and without the groups that the entry is in: nothing that is written depends on
-    /// them, but where the table says so.
-    async fn finish_without_groups(&self, mapping: &ResourceMapping, entry: Entry) -> Result<Resource, Fault> {
-        if mapping.depends_on_groups() {
-            return self.finish(mapping, entry, false).await;
-        }
-        let mut found = self.read(mapping, entry, false)?;
+    /// The resource without the groups that the entry is in: nothing that is written depends on them, but where the
+    /// table says so.
+    async fn finish_without_groups(&self, mapping: &ResourceMapping, mut found: Found) -> Result<Resource, Fault> {
         found.reading.pointers.retain(|pointer| !pointer.is_group());
         let known = if found.reading.pointers.is_empty() {
             Known::default()
@@ -156,7 +156,11 @@ impl Carrier {
     pub(super) fn read(&self, mapping: &ResourceMapping, mut entry: Entry, members: bool) -> Result<Found, NoId> {
         let members = mapping.members.as_ref().filter(|_| members);
         let members = members.map(|members| Held::Values(members.take_values(&mut entry)));
-        Ok(Found { reading: mapping.read(&entry, self.dialect())?, members })
+        Ok(Found { members, ..self.read_without_members(mapping, &entry)? })
+    }
+
+    fn read_without_members(&self, mapping: &ResourceMapping, entry: &Entry) -> Result<Found, NoId> {
+        Ok(Found { reading: mapping.read(entry, self.dialect())?, members: None })
     }
 
     async fn known(&self, mapping: &ResourceMapping, found: &[Found]) -> Result<Known, Fault> {

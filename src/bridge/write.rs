@@ -1,5 +1,6 @@
 //! Changes of resources that are there.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::directory::{
@@ -24,23 +25,23 @@ pub(super) const ATTEMPTS: usize = 3;
 
 /// A change of a resource that is there: what it is apart from its members, and who its members are.
 #[derive(Debug)]
-pub(super) struct Change {
-    what: What,
+pub(super) struct Change<'a> {
+    what: What<'a>,
     pub members: Option<MemberChange>,
 }
 
 /// A change without what it asks of members.
 #[derive(Debug)]
-enum What {
-    Replace(Resource),
-    Patch(Patch),
+enum What<'a> {
+    Replace(Cow<'a, Resource>),
+    Patch(Cow<'a, Patch>),
 }
 
 /// One request to change a resource.
 struct Request<'a> {
     mapping: &'a ResourceMapping,
     id: &'a str,
-    change: &'a Change,
+    change: &'a Change<'a>,
     delta: MemberDelta,
     asked: Asked<'a>,
     /// Tells whether the entry was changed between reading and writing.
@@ -50,25 +51,29 @@ struct Request<'a> {
     home: OnceLock<Dn>,
 }
 
-impl Change {
+impl<'a> Change<'a> {
     /// PUT.
-    pub fn replace(mapping: &ResourceMapping, mut resource: Resource) -> Self {
-        let members = mapping.members.as_ref().map(|_| MemberChange::of_resource(&resource));
-        resource.remove(&AttributePath::core("members"));
+    pub fn replace(mapping: &ResourceMapping, resource: &'a Resource) -> Self {
+        let members = mapping.members.as_ref().map(|_| MemberChange::of_resource(resource));
+        let mut resource = Cow::Borrowed(resource);
+        if resource.get(&AttributePath::core("members")).is_some() {
+            resource.to_mut().remove(&AttributePath::core("members"));
+        }
         Self { what: What::Replace(resource), members }
     }
 
     /// PATCH.
-    pub fn patch(mapping: &ResourceMapping, mut patch: Patch) -> Result<Self, Fault> {
-        let members = if mapping.members.is_some() { MemberChange::take_from(&mut patch)? } else { None };
+    pub fn patch(mapping: &ResourceMapping, patch: &'a Patch) -> Result<Self, Fault> {
+        let mut patch = Cow::Borrowed(patch);
+        let members = if mapping.members.is_some() { MemberChange::take_from(patch.to_mut())? } else { None };
         Ok(Self { what: What::Patch(patch), members })
     }
 
     /// What `before` becomes, its members asked, and whether the client named only what changes.
-    pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Resource, bool), Fault> {
+    pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Cow<'_, Resource>, bool), Fault> {
         Ok(match &self.what {
-            What::Replace(resource) => (resource.clone(), false),
-            What::Patch(patch) => (patch.apply(before, &mapping.schema)?, true),
+            What::Replace(resource) => (Cow::Borrowed(&**resource), false),
+            What::Patch(patch) => (Cow::Owned(patch.apply(before, &mapping.schema)?), true),
         })
     }
 
@@ -89,7 +94,7 @@ impl Carrier {
         &self,
         mapping: &ResourceMapping,
         id: &str,
-        change: Change,
+        change: Change<'_>,
         asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
@@ -126,7 +131,7 @@ impl Carrier {
             Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
         };
         let mut place = Self::place_at(mapping, &entry);
-        let before = self.before(mapping, entry.clone(), asked).await?;
+        let before = self.before(mapping, &entry, asked).await?;
         check_version(&before, asked.if_match)?;
         // What nobody sees may have changed twice as well: then the last attempt is not bound to it.
         let bound = asked.if_match.is_some() && request.mark.is_none() && left > 0;
@@ -217,7 +222,7 @@ impl Carrier {
         mapping: &ResourceMapping,
         entry: &Entry,
         before: &Resource,
-        (change, left_out): (&Change, &LeftOut),
+        (change, left_out): (&Change<'_>, &LeftOut),
         bound: bool,
     ) -> Result<Update, Fault> {
         let (after, is_patch) = change.wanted(mapping, before)?;
@@ -235,7 +240,7 @@ impl Carrier {
     }
 
     /// A fault in a replace that shows without the entry: it is told before an unknown id is.
-    pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change) -> Option<Fault> {
+    pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change<'_>) -> Option<Fault> {
         let What::Replace(resource) = &change.what else { return None };
         mapping.check(resource, self.mode(false)).err().map(Fault::from)
     }

@@ -184,6 +184,12 @@ impl Directory {
         self.pool.health.read(self.pool.url())
     }
 
+    /// Whether it was not there when it was last spoken to. Asks nobody, and costs next to nothing.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.pool.health.is_away()
+    }
+
     /// What the server in use says about itself; read when a connection is opened.
     pub async fn server(&self) -> Result<ServerInfo, Fault> {
         let connection = self.pool.connection(false).await?;

@@ -56,6 +56,10 @@ impl HealthBook {
         page.1 = Some(fault.message.clone());
     }
 
+    pub(super) fn is_away(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == AWAY
+    }
+
     pub(super) fn read(&self, url: String) -> Health {
         let page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         let reachable = match self.state.load(Ordering::Relaxed) {
@@ -75,12 +79,15 @@ mod tests {
     fn the_time_changes_with_the_state_only() {
         let book = HealthBook::new("corp");
         assert_eq!(book.read(String::new()).reachable, None);
+        assert!(!book.is_away(), "nobody knows");
         book.note_fault(&Fault::new(FaultKind::Unreachable, "first"));
         let since = book.read(String::new()).since;
         book.note_fault(&Fault::new(FaultKind::Unreachable, "second"));
         let away = book.read("ldap://x".into());
         assert_eq!((away.reachable, away.since, away.last_error.as_deref()), (Some(false), since, Some("second")));
+        assert!(book.is_away());
         book.note_success();
+        assert!(!book.is_away());
         let back = book.read(String::new());
         assert_eq!((back.reachable, back.last_error.as_deref()), (Some(true), Some("second")));
     }

@@ -9,6 +9,7 @@ use super::codec::Codec;
 use super::generate::Generated;
 use super::row::{Direction, Number, Row, When};
 use super::table::{InitialPassword, ResourceMapping};
+use super::template::Template;
 use super::write::{Mentions, Wanted, WriteMode};
 use crate::directory::ldif::Ldif;
 use crate::directory::{AttributeName, Change, Dialect, Dn, Entry, Modification, Password, PasswordWay, Rdn};
@@ -190,6 +191,9 @@ impl ResourceMapping {
         let mut update = Update::default();
         let mut rdn = None;
         for (at, row) in self.rows.iter().enumerate() {
+            if computes_the_same(row, wish) {
+                continue;
+            }
             let Wanted::Values(wanted) = self.wanted(at, wish.after, wish.mentions, wish.mode)? else { continue };
             if row.codec == Codec::Password {
                 continue;
@@ -327,6 +331,15 @@ impl ResourceMapping {
             ),
         )
     }
+}
+
+/// Whether a row is computed, and a patch changed nothing that it is computed from.
+fn computes_the_same(row: &Row, wish: &Wish<'_>) -> bool {
+    let same = |template: &Template| template.reads_the_same(wish.before.as_map(), wish.after.as_map());
+    wish.is_patch
+        && row.only_if.is_none()
+        && row.value.as_ref().is_some_and(same)
+        && row.fallback.as_ref().is_none_or(same)
 }
 
 fn wants_active(resource: &Resource) -> Option<bool> {

@@ -123,6 +123,15 @@ impl Template {
         path.split('.').all(|part| self.words.iter().any(|word| **word == *part))
     }
 
+    /// Whether it comes to the same for both resources, because nothing differs that it may read.
+    #[must_use]
+    pub fn reads_the_same(&self, one: &Map<String, serde_json::Value>, other: &Map<String, serde_json::Value>) -> bool {
+        self.words.iter().all(|word| match &**word {
+            "resource" => one == other,
+            word => json_of(word, one) == json_of(word, other),
+        })
+    }
+
     /// The value for this resource, `None` when nothing but blanks comes out. Blanks around parts that are missing
     /// shrink to one; blanks inside values stay.
     ///
@@ -167,12 +176,17 @@ fn words(text: &str) -> Arc<[Arc<str>]> {
 }
 
 fn value_of(word: &str, resource: &Map<String, serde_json::Value>) -> Option<Value> {
-    let value = match word {
-        "resource" => return Some(Value::from(Serde(resource))),
+    if word == "resource" {
+        return Some(Value::from(Serde(resource)));
+    }
+    json_of(word, resource).map(|value| Value::from(Serde(value)))
+}
+
+fn json_of<'r>(word: &str, resource: &'r Map<String, serde_json::Value>) -> Option<&'r serde_json::Value> {
+    match word {
         "enterprise" => resource.get(ENTERPRISE),
         name => resource.get(name).or_else(|| resource.get(ENTERPRISE)?.get(name)),
-    };
-    value.map(|value| Value::from(Serde(value)))
+    }
 }
 
 fn write_value(out: &mut Output, _: &mut State, value: &Value) -> Result<(), minijinja::Error> {
@@ -272,6 +286,23 @@ mod tests {
         assert_eq!(render("{{ title }} {{ name.middleName }}"), None);
         assert_eq!(render("{{ ims[0].value.x.y }}"), None);
         assert_eq!(render("  "), None);
+    }
+
+    #[test]
+    fn what_a_template_does_not_read_makes_no_difference_to_it() {
+        let mut other = resource();
+        other.insert("title".to_owned(), json!("Engineer"));
+        other.insert(ENTERPRISE.to_owned(), json!({"department": "Sales"}));
+        for (text, same) in [
+            ("{{ name.givenName }} {{ displayName }}", true),
+            ("{{ title }}", false),
+            ("{{ department }}", false),
+            ("{{ enterprise.department }}", false),
+            ("{{ resource.userName }}", false),
+            ("plain", true),
+        ] {
+            assert_eq!(Template::parse(text).unwrap().reads_the_same(&resource(), &other), same, "{text}");
+        }
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Keeper {
     }
 
     fn is_away(&self) -> bool {
-        self.directory.health().reachable == Some(false)
+        self.directory.is_away()
     }
 
     /// What a person took out of the queue is not going to be: what it had changed is as the directory has it.

@@ -1,5 +1,6 @@
 //! Requests that the directory can't answer now: accepted, kept, and answered from the shadow.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -132,17 +133,16 @@ impl Keep {
             Some(home) => Some(home.to_string()),
             None => self.home(&carrier, &intent).await?,
         };
-        let mut owed =
-            Owed { kind: intent.kind, action: intent.action.clone(), id: String::new(), home, waits_for: waited };
-        let origin = intent.origin.clone();
-        let mentioned: Vec<String> = ids_in(&intent).map(ToOwned::to_owned).collect();
         let left_out = LeftOut::default();
-        let receipt = carrier.apply_noting(intent, &earlier, &left_out).await?;
-        owed.id = match (&owed.action, &receipt) {
+        let receipt = carrier.apply_noting((&intent).into(), &earlier, &left_out).await?;
+        let id = match (&intent.action, &receipt) {
             (Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id }, _) => id.clone(),
             (Action::Create(_), Receipt::Created(resource)) => text(resource, "id"),
             (Action::Create(_), _) => String::new(),
         };
+        let mentioned: Vec<String> = ids_in(&intent).map(ToOwned::to_owned).collect();
+        let Intent { kind, action, origin, .. } = intent;
+        let owed = Owed { kind, action, id, home, waits_for: waited };
         if let Some(fault) = shadow.run().fault() {
             return Err(fault.into());
         }
@@ -191,9 +191,9 @@ impl Keep {
     }
 
     pub(super) fn payload(&self, owed: &Owed) -> Result<Vec<u8>, Fault> {
-        let mut owed = owed.clone();
-        if !self.policy.password_sync {
-            owed.forget_password();
+        let mut owed = Cow::Borrowed(owed);
+        if !self.policy.password_sync && owed.has_password() {
+            owed.to_mut().forget_password();
         }
         let json = serde_json::to_vec(&owed.to_json()).map_err(|fault| Fault::Directory(fault.to_string()))?;
         if !owed.has_password() {

@@ -9,6 +9,7 @@ use crate::scim::{AttributePath, Operation, Patch, PatchPath, Resource, Resource
 use crate::store::Item;
 use crate::store::seal::SealKey;
 
+use super::super::carrier::Errand;
 use super::super::{Action, Intent, Origin};
 
 /// The version that is written. A reader knows this one and all before it.
@@ -56,6 +57,11 @@ impl Owed {
             answer: false,
             origin: Origin::default(),
         }
+    }
+
+    /// What is to be carried out, whether or not anybody wants to know what comes of it.
+    pub fn errand(&self) -> Errand<'_> {
+        Errand { kind: self.kind, action: &self.action, if_match: None, answer: false }
     }
 
     /// What is asked, in one word.

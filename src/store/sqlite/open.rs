@@ -156,6 +156,8 @@ fn prepare(path: &Path, connection: &mut Connection) -> Result<(), StoreFault> {
 
 fn configure(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "full")?;
+    // What a savepoint has to undo is kept in memory: a file for it would be written to more often than the store.
+    connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     schema::migrate(connection)

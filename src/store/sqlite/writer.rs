@@ -1,5 +1,6 @@
 //! The thread that writes. It runs every job that waits in a savepoint of its own, all of them in one transaction, and
-//! tells their callers when that is on the disk: many jobs share one wait for the disk.
+//! tells their callers when that is on the disk: many jobs share one wait for the disk. A job that is alone needs no
+//! savepoint, the transaction undoes it.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -119,8 +120,9 @@ impl Writer {
         let begun = Instant::now();
         let mut done = Vec::with_capacity(self.waiting.len());
         let mut outcome = Ok(());
+        let alone = self.waiting.len() == 1;
         while let Some((mut job, _)) = self.waiting.pop_front() {
-            outcome = self.run_job(&mut *job);
+            outcome = if alone { self.run_alone(&mut *job) } else { self.run_beside_others(&mut *job) };
             done.push(job);
             if outcome.is_err() || begun.elapsed() > SLICE {
                 break;
@@ -148,9 +150,22 @@ impl Writer {
         self.execute("BEGIN IMMEDIATE")
     }
 
-    /// Runs one job. A fault means that the transaction is lost, and all jobs in it.
-    fn run_job(&mut self, job: &mut dyn Job) -> Result<(), StoreFault> {
+    /// Runs the only job of a transaction. A fault means that the transaction is lost.
+    fn run_alone(&mut self, job: &mut dyn Job) -> Result<(), StoreFault> {
+        if self.run_job(job)? { Ok(()) } else { self.execute("ROLLBACK").and_then(|()| self.execute("BEGIN")) }
+    }
+
+    /// Runs one of several jobs. A fault means that the transaction is lost, and all jobs in it.
+    fn run_beside_others(&mut self, job: &mut dyn Job) -> Result<(), StoreFault> {
         self.execute("SAVEPOINT job")?;
+        if !self.run_job(job)? {
+            self.execute("ROLLBACK TO job")?;
+        }
+        self.execute("RELEASE job")
+    }
+
+    /// Whether what the job changed is to be kept.
+    fn run_job(&mut self, job: &mut dyn Job) -> Result<bool, StoreFault> {
         let connection = self.connection.take().ok_or_else(StoreFault::closed)?;
         let slot = Arc::new(Slot::new(Arc::clone(&self.path), connection));
         let keep = job.run(Session::new(Arc::clone(&slot), true), &self.runtime);
@@ -159,10 +174,7 @@ impl Writer {
         if self.connection()?.is_autocommit() {
             return Err(fault.unwrap_or_else(StoreFault::closed));
         }
-        if !keep {
-            self.execute("ROLLBACK TO job")?;
-        }
-        self.execute("RELEASE job")
+        Ok(keep)
     }
 
     /// Undoes what is left of a transaction, if anything is.

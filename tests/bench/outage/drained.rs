@@ -6,12 +6,15 @@ use super::stand::{Stand, people};
 use crate::people::Person;
 use crate::raw::{self, RawWorker};
 use crate::workload::{Outcome, Worker as _, race};
-use scim2ldap::store::{Session, Store, StoreFault, StoreSettings, StoreUrl};
+use scim2ldap::store::{Session, State, Store, StoreFault, StoreSettings, StoreUrl};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is counted what is left: counting goes through the queue, on the processors that the others need.
+/// How often it is counted what is left, until the first is done: counting goes through the queue, on the processors that
+/// the others need.
 const COUNT: Duration = Duration::from_millis(100);
+/// How often it is looked whether anything is left, which is one step into an index.
+const LOOK: Duration = Duration::from_millis(5);
 /// How often a look-up is sent.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Longer than the longest pause before the bridge asks whether the directory is back, and a drain together.
@@ -56,21 +59,18 @@ pub async fn until_nothing_is_owed(stand: &Stand, looked_up: usize) -> Outcome<(
     let all = owed(&store).await?;
     let look_ups = look_ups(stand, looked_up);
     let mut asker = Asker::several(&stand.accepting.tenant, &look_ups, 1).await?.pop().ok_or("nobody asks")?;
+    let end = tokio::spawn(end(store.clone()));
     let (since, mut began, mut latencies) = (Instant::now(), None, Vec::new());
-    let (mut left, mut counted) = (all, Instant::now());
-    loop {
-        if counted.elapsed() > COUNT {
-            left = owed(&store).await?;
+    let mut counted = Instant::now();
+    while !end.is_finished() {
+        if began.is_none() && counted.elapsed() > COUNT {
+            let left = owed(&store).await?;
             counted = Instant::now();
-        }
-        if left == 0 {
-            break;
+            began = (left < all).then_some((counted, left));
         }
         if since.elapsed() > PATIENCE {
+            let left = owed(&store).await?;
             return Err(format!("{left} of {all} items are still owed:\n{}", stand.accepting.daemon.log_text()).into());
-        }
-        if left < all && began.is_none() {
-            began = Some((Instant::now(), left));
         }
         let started = Instant::now();
         asker.perform(latencies.len() % looked_up).await?;
@@ -80,8 +80,19 @@ pub async fn until_nothing_is_owed(stand: &Stand, looked_up: usize) -> Outcome<(
         tokio::time::sleep(PAUSE).await;
     }
     latencies.sort_unstable();
-    let (began, left) = began.unwrap_or((since, all));
-    Ok((f64::from(u32::try_from(left)?) / began.elapsed().as_secs_f64(), latencies))
+    let (began, left) = began.filter(|(_, left)| *left > 0).unwrap_or((since, all));
+    Ok((f64::from(u32::try_from(left)?) / (end.await?? - began).as_secs_f64(), latencies))
+}
+
+/// When nothing was owed any more.
+async fn end(store: Store) -> Outcome<Instant> {
+    loop {
+        let job = |session: Session| async move { session.last_item("okta", &[State::Owed]) };
+        if store.read(job).await?.is_none() {
+            return Ok(Instant::now());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 fn look_ups(stand: &Stand, size: usize) -> Arc<Asked> {

@@ -32,7 +32,7 @@ impl Gate {
 
     /// Closes when others found that the directory is away.
     pub fn heed(&mut self, directory: &Directory) {
-        if self.is_open() && directory.health().reachable == Some(false) {
+        if self.is_open() && directory.is_away() {
             self.close();
         }
     }

@@ -31,7 +31,7 @@ use work::{Page, Task, Work};
 /// Items that are carried out side by side: enough to keep a server busy, few enough to leave it time for others.
 const SIDE_BY_SIDE: usize = 32;
 /// Verdicts that are written down together.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = 512;
 /// How long a verdict may wait for others to be written down with, as long as there is enough else to do.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How often it is looked whether a person changed the queue.
@@ -173,7 +173,7 @@ async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
     };
     tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
     let left_out = LeftOut::without(ledger.stuck());
-    let receipt = carrier.apply_noting(owed.intent(), &earlier, &left_out).await;
+    let receipt = carrier.apply_noting(owed.errand(), &earlier, &left_out).await;
     if let Ok(Receipt::Created(resource)) = &receipt
         && let Some(real) = resource.as_map().get("id").and_then(serde_json::Value::as_str)
         && real != owed.id

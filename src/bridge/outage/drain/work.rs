@@ -1,5 +1,6 @@
 //! The items that are at hand, and what became of them until it is written down.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -56,14 +57,17 @@ impl Task {
     }
 
     /// What is asked, of all items together.
-    pub fn owed(&self) -> Option<Owed> {
+    pub fn owed(&self) -> Option<Cow<'_, Owed>> {
         let (first, others) = self.parts.split_first()?;
+        if others.is_empty() {
+            return Some(Cow::Borrowed(&first.owed));
+        }
         let mut owed = first.owed.clone();
         if let Action::Patch { patch, .. } = &mut owed.action {
             let operations = others.iter().filter_map(|part| part.owed.patch());
             patch.operations.extend(operations.flat_map(|patch| patch.operations.iter().cloned()));
         }
-        Some(owed)
+        Some(Cow::Owned(owed))
     }
 
     /// Whether something is to go, so that its being gone is no fault.
@@ -188,19 +192,24 @@ impl Work {
 
     /// What is to be carried out next, with what comes right after it and can be sent together with it.
     pub fn next(&mut self) -> Option<Task> {
-        let now = Instant::now();
-        let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
-        self.later = later;
-        for (_, number) in due {
-            self.schedule.again(number);
-        }
+        self.take_up_again();
         loop {
             let number = self.schedule.next()?;
             if let Some(mut task) = self.items.remove(&number) {
                 self.merge(&mut task);
                 return Some(task);
             }
+        }
+    }
+
+    /// What was put off is handed out again when its time has come.
+    fn take_up_again(&mut self) {
+        if self.later.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for (_, number) in self.later.extract_if(.., |(at, _)| *at <= now) {
+            self.schedule.again(number);
         }
     }
 
