@@ -22,10 +22,15 @@ pub(in crate::store) fn remove_everywhere(
     value: &[u8],
     stamp: i64,
 ) -> Result<usize> {
-    let statement =
-        "UPDATE document SET stamp = ?3 WHERE id IN (SELECT document FROM link WHERE name = ?1 AND value = ?2)";
-    changed(connection, statement, params![name, value, stamp])?;
-    changed(connection, "DELETE FROM link WHERE name = ?1 AND value = ?2", params![name, value])
+    // Few documents are meant, mostly one: a statement for all of them would make a table for their numbers first.
+    let mut holders = connection.prepare_cached("SELECT document FROM link WHERE name = ?1 AND value = ?2")?;
+    let rows: Vec<i64> = holders.query_map(params![name, value], |row| row.get(0))?.collect::<Result<_>>()?;
+    for row in &rows {
+        changed(connection, "UPDATE document SET stamp = ?2 WHERE id = ?1", params![row, stamp])?;
+        let statement = "DELETE FROM link WHERE document = ?1 AND name = ?2 AND value = ?3";
+        changed(connection, statement, params![row, name, value])?;
+    }
+    Ok(rows.len())
 }
 
 pub(in crate::store) fn all(connection: &Connection, row: i64, name: &str) -> Result<Vec<Vec<u8>>> {
