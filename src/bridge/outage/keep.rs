@@ -20,6 +20,7 @@ use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
 use super::super::unmet::LeftOut;
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
+use super::leaving::Leaver;
 use super::stored::{Owed, Unreadable, about, open};
 use super::waiting::Turned;
 use super::{Backstage, Echoes, Ledger, Progress};
@@ -81,6 +82,16 @@ impl Keep {
     /// The same, with what it does repeated on the shadow.
     pub fn echoing(&self, directory: &Directory) -> Live {
         self.live(directory).echoing(Echoes::new(self.ledger.store.clone(), Arc::clone(&self.shape)))
+    }
+
+    /// How far an intent comes that the directory is to carry out at once.
+    pub fn headway(&self, intent: &Intent) -> Arc<Headway> {
+        let id = match &intent.action {
+            Action::Create(_) => None,
+            Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id } => Some(id.clone()),
+        };
+        let leaver = |id| Leaver { leaving: Arc::clone(&self.ledger.leaving), kind: intent.kind, id };
+        Arc::new(Headway::of(id.map(leaver)))
     }
 
     /// Whether an intent may not overtake what is owed.
@@ -278,7 +289,7 @@ impl Keep {
 
 /// What an intent finds that goes on where another attempt stopped.
 fn gone_before(progress: &Headway) -> Earlier {
-    let (started, home) = (progress.made.get().is_some(), progress.home.get().cloned());
+    let (started, home) = (progress.made.get().is_some(), progress.home().cloned());
     Earlier { started, home, ..Earlier::default() }
 }
 
