@@ -138,6 +138,9 @@ impl Keep {
         let (carrier, shadow) = self.carrier(session)?;
         // The shadow knows already what the directory is known to have done.
         let earlier = begun.as_deref().map(gone_before).unwrap_or_default();
+        // The version was compared before the entry left its name. What was done since is this client's own.
+        let if_match = intent.if_match.clone().filter(|_| earlier.home.is_none());
+        let intent = Intent { if_match, ..intent };
         let home = match &earlier.home {
             Some(home) => Some(home.to_string()),
             None => self.home(&carrier, &intent).await?,

@@ -1,8 +1,10 @@
 //! The daemon is killed while an entry leaves its name. OpenLDAP's overlay refint lets nothing follow when the connection
 //! ends before the answer is sent, so these servers have none.
+//!
+//! And an entry leaves its name while the directory is away for the bridge.
 
 use crate::harness::{BASIC, Options, Proxy, Slapd};
-use crate::world::{ENTERPRISE, USER, World, okta_user};
+use crate::world::{ENTERPRISE, USER, World, okta_user, patch};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -72,4 +74,64 @@ async fn who_is_deleted_while_the_daemon_is_killed_leaves_no_report_and_no_membe
     world.raw.wait_for(&world.dn("report"), |entry| !entry.contains_key("manager")).await;
     nothing_is_owed(&world).await;
     assert_eq!(world.members("Staff").await, world.nobody());
+}
+
+fn renamed(name: &str) -> Value {
+    patch(&json!([{"op": "replace", "path": "userName", "value": name}]))
+}
+
+#[tokio::test]
+async fn who_got_a_name_that_another_entry_left_behind_the_back_of_the_bridge_keeps_memberships() {
+    let slapd = Slapd::with(Options { no_refint: true, ..Options::default() });
+    let proxy = Proxy::before(slapd.port());
+    let (world, path) = office(&slapd, &proxy, "left-taken").await;
+    proxy.refuse();
+    let title = patch(&json!([{"op": "replace", "path": "title", "value": "Chief"}]));
+    world.scim.patch(&path, &title).await.expect(200);
+    let old = world.dn("boss");
+    world.raw.rename(&old, "uid=chief", None).await;
+    let class: &[&str] = &["inetOrgPerson"];
+    world.raw.add(&old, &[("objectClass", class), ("sn", &["Boss"]), ("cn", &["Other Boss"])]).await;
+    let group = format!("cn=Others,{}", world.groups());
+    world.raw.add(&group, &[("objectClass", &["groupOfNames"]), ("member", &[&old])]).await;
+    proxy.resume();
+    nothing_is_owed(&world).await;
+    assert_eq!(world.user("chief").await["title"], ["Chief"]);
+    assert_eq!(world.members("Others").await, ["boss".to_owned()].into());
+}
+
+#[tokio::test]
+async fn what_refers_to_a_name_between_two_renames_that_are_carried_out_as_one_follows() {
+    let slapd = Slapd::with(Options { no_refint: true, ..Options::default() });
+    let proxy = Proxy::before(slapd.port());
+    let (world, path) = office(&slapd, &proxy, "left-between").await;
+    proxy.refuse();
+    world.scim.patch(&path, &renamed("chief")).await.expect(200);
+    world.scim.patch(&path, &renamed("boss")).await.expect(200);
+    // As it is when the first one was carried out before, and the bridge heard nothing of it.
+    world.raw.replace(&world.dn("report"), "manager", &[&world.dn("chief")]).await;
+    proxy.resume();
+    nothing_is_owed(&world).await;
+    assert_eq!(world.user("report").await["manager"], [world.dn("boss")]);
+}
+
+#[tokio::test]
+async fn a_change_of_a_version_that_is_interrupted_behind_the_rename_is_accepted_as_a_whole() {
+    let proxy = Proxy::before(Slapd::shared().port());
+    let world = World::behind(&proxy, "left-version", crate::world::PATIENCE).await;
+    let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "King")).await;
+    let tag = ada.expect(201)["meta"]["version"].as_str().unwrap().to_owned();
+    let path = format!("/Users/{}", ada.id());
+    proxy.hold_next_modify();
+    let headers = [("if-match", tag.as_str())];
+    let answer =
+        world.scim.try_send(Method::PUT, &path, &headers, Some(&okta_user("eve", "Ada", "Lovelace"))).await.unwrap();
+    assert_eq!(answer.expect(200)["userName"], "eve");
+    proxy.resume();
+    nothing_is_owed(&world).await;
+    assert_eq!(world.user("eve").await["sn"], ["Lovelace"]);
+    assert_eq!(answer.body["name"], world.scim.get(&path).await.expect(200)["name"]);
+    let again =
+        world.scim.try_send(Method::PUT, &path, &headers, Some(&okta_user("ada", "Ada", "King"))).await.unwrap();
+    again.expect(412);
 }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use storm::Storm;
 
 /// Histories of different workers are played side by side, those of one worker one after the other by the same bridges.
-const WORKERS: u64 = 4;
+const WORKERS: u64 = 8;
 const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = \"500ms\"\noperation_timeout = \"500ms\"";
 
 /// A bridge that is restarted listens elsewhere, but its clients know it by one name.
@@ -63,7 +63,7 @@ async fn world(kind: Kind, name: &str, lease: Option<Lease>, change: impl FnOnce
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_can_tell_an_outage_from_a_quiet_day() {
-    on(Kind::OpenLdap, 12, WORKERS).await;
+    on(Kind::OpenLdap, 200, WORKERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
