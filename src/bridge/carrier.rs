@@ -8,6 +8,7 @@ use crate::mapping::{Delete, Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
 use super::group_names::{Owed, Touched};
+use super::outage::{Departure, Leaver};
 use super::snapshot::Effect;
 use super::target::Target;
 use super::unmet::LeftOut;
@@ -49,6 +50,8 @@ pub(super) struct Earlier {
     pub started: bool,
     /// Where the entry was when the client asked; others may refer to it by that name.
     pub home: Option<Dn>,
+    /// Where it was when those intents were asked for that are carried out together with it.
+    pub later_homes: Vec<Dn>,
     /// How far it comes.
     pub progress: Arc<Headway>,
 }
@@ -59,7 +62,29 @@ pub(super) struct Headway {
     /// The entry was made.
     pub made: OnceLock<()>,
     /// Where the entry was before it was renamed or deleted, which may have happened.
-    pub home: OnceLock<Dn>,
+    home: OnceLock<Dn>,
+    /// Who notes that on disk, where nobody else knows of the intent.
+    leaver: Option<Leaver>,
+    departure: OnceLock<Option<Departure>>,
+}
+
+impl Headway {
+    /// Of an intent that `leaver` would leave its name by.
+    pub fn of(leaver: Option<Leaver>) -> Self {
+        Self { leaver, ..Self::default() }
+    }
+
+    /// Where the entry was before it was renamed or deleted, which may have happened.
+    pub fn home(&self) -> Option<&Dn> {
+        self.home.get()
+    }
+
+    /// The entry is about to be renamed or deleted.
+    pub fn leaves(&self, home: &Dn) {
+        if self.home.set(home.clone()).is_ok() {
+            self.departure.get_or_init(|| self.leaver.as_ref()?.leaves(home));
+        }
+    }
 }
 
 /// How a change is asked for.
@@ -71,6 +96,8 @@ pub(super) struct Asked<'a> {
     pub answer: bool,
     /// Where the entry was before.
     pub home: Option<&'a Dn>,
+    /// Where it was later on, before it was asked for the rest of the change.
+    pub later_homes: &'a [Dn],
     /// Takes note of the users whose groups change.
     pub touched: &'a Touched,
     /// Takes note of the references that mean nothing yet.
@@ -151,7 +178,8 @@ impl Carrier {
     ) -> Result<Receipt, Fault> {
         let Errand { action, if_match, answer, .. } = errand;
         let (home, progress) = (earlier.home.as_ref(), &earlier.progress);
-        let asked = Asked { if_match, answer, home, touched, left_out, progress };
+        let later_homes = earlier.later_homes.as_slice();
+        let asked = Asked { if_match, answer, home, later_homes, touched, left_out, progress };
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier, asked).await,
             Action::Replace { id, resource } => {

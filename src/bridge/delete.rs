@@ -37,7 +37,7 @@ impl Carrier {
             if mapping.members.is_some() {
                 self.touch_members(touched, &entry.dn).await?;
             }
-            let _ = progress.home.set(entry.dn.clone());
+            progress.leaves(&entry.dn);
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
@@ -109,7 +109,9 @@ impl Carrier {
 
     /// Takes away what refers to an entry that stood here and is gone.
     async fn tidy_gone(&self, mapping: &ResourceMapping, old: &Dn) -> Result<(), directory::Fault> {
-        self.tidy(old, None).await?;
+        if !self.is_taken(old, None).await? {
+            self.tidy(old, None).await?;
+        }
         match (&mapping.delete, old.rdn()) {
             (Delete::MoveTo(container), Some(rdn)) => self.tidy(&container.below(&rdn), None).await,
             _ => Ok(()),

@@ -297,7 +297,8 @@ impl Bridge {
         if self.is_away() || keep.has_to_wait(intent) {
             return keep.accept(intent.clone(), None).await;
         }
-        let (earlier, left_out) = (Earlier::default(), LeftOut::default());
+        let earlier = Earlier { progress: keep.headway(intent), ..Earlier::default() };
+        let left_out = LeftOut::default();
         match self.live.apply_noting(intent.into(), &earlier, &left_out).await {
             Err(Fault::Unavailable { .. }) => {
                 keep.ledger.wake();

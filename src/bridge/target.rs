@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::directory::{
     AttributeName, Dialect, Directory, Dn, Entry, Fault, Filter, Follow, Followed, Modification, ModifyOptions,
@@ -161,9 +162,12 @@ impl Target {
         }
     }
 
-    /// Nothing refers to the name any more that an entry has left.
-    pub fn tidied(&self, old: &Dn) {
-        if let Self::Live(Live { echoes: Some(echoes), .. }) = self {
+    /// Nothing refers to the name any more that an entry has left; to see to that took so long.
+    pub fn tidied(&self, old: &Dn, took: Duration) {
+        let Self::Live(live) = self else { return };
+        // The entry may have left it long before it was known, so what the server does about it may still come.
+        live.directory.keep_free(old, took);
+        if let Some(echoes) = &live.echoes {
             echoes.tidied(old);
         }
     }

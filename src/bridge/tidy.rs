@@ -4,18 +4,72 @@
 //! Servers with referential integrity do this themselves, some a moment later, and some fail where a group would lose
 //! its last member; so it is looked for in any case, and what is already done is no fault.
 
-use crate::directory::{self, Change, Dn, FaultKind as Kind, Filter, Modification, ModifyOptions};
+use std::time::Instant;
+
+use crate::directory::{
+    self, AttributeName, Change, Dn, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search,
+};
 use crate::mapping::{MemberDelta, Row};
 use crate::scim::ResourceKind;
 
-use super::Carrier;
+use super::carrier::Asked;
+use super::{Carrier, Fault};
 
 impl Carrier {
+    /// Lets what refers to an entry follow from all the names that it had since the change was asked for: from `home`,
+    /// where it stood first, to the one that it had right before the change. `names` are that one and the one it has
+    /// now; without, the entry is gone.
+    ///
+    /// A name that the entry did not leave just now may belong to somebody else, whose memberships stay.
+    pub(super) async fn tidy_names(
+        &self,
+        home: Option<&Dn>,
+        asked: Asked<'_>,
+        names: Option<(&Dn, &Dn)>,
+    ) -> Result<(), Fault> {
+        let (was, now) = names.unzip();
+        let mut done: Vec<&Dn> = now.into_iter().collect();
+        for old in home.into_iter().chain(asked.later_homes).chain(was) {
+            if done.contains(&old) {
+                continue;
+            }
+            done.push(old);
+            let outcome = match self.is_taken(old, was).await {
+                Ok(false) => self.tidy(old, now).await,
+                Ok(true) => {
+                    tracing::warn!(entry = %old, "another entry has this name by now; what refers to it is left as it is");
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            };
+            outcome.map_err(|fault| self.fault(fault))?;
+        }
+        Ok(())
+    }
+
+    /// Whether another entry may be meant by the name `old`. The entry itself has just left the name `was`.
+    pub(super) async fn is_taken(&self, old: &Dn, was: Option<&Dn>) -> Result<bool, directory::Fault> {
+        if was == Some(old) {
+            return Ok(false);
+        }
+        let (base, attributes) = (old.clone(), vec![AttributeName::NONE]);
+        let search = Search { base, scope: Scope::Base, filter: Filter::any(), attributes, size_limit: 0 };
+        match self.inner.target.search(&search).await {
+            Ok(found) => Ok(!found.is_empty()),
+            Err(fault) if fault.kind == Kind::NotFound => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Makes everything that refers to `old` refer to `new`, or to nothing. The change itself is made and can't be taken
     /// back; so what fails is logged, but where the directory is away and somebody else goes on later, that is for them.
     pub(super) async fn tidy(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
-        let outcome = if new == Some(old) { Ok(()) } else { self.tidy_all(old, new).await };
-        self.inner.target.tidied(old);
+        if new == Some(old) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let outcome = self.tidy_all(old, new).await;
+        self.inner.target.tidied(old, began.elapsed());
         outcome
     }
 

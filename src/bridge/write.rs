@@ -83,6 +83,11 @@ impl<'a> Change<'a> {
             && self.members.as_ref().is_some_and(|members| !members.reset)
     }
 
+    /// Whether it asks for nothing: it is only about what refers to the entry.
+    fn is_nothing(&self) -> bool {
+        matches!(&self.what, What::Patch(patch) if patch.operations.is_empty()) && self.members.is_none()
+    }
+
     pub fn resets_members(&self) -> bool {
         self.members.as_ref().is_some_and(|members| members.reset)
     }
@@ -128,7 +133,7 @@ impl Carrier {
         attributes.extend(request.mark.clone());
         let entry = match self.entry_by_id(mapping, id, attributes.clone()).await {
             Ok(entry) => entry,
-            Err(fault) => return Err(self.fault_of_body(mapping, change).unwrap_or(fault)),
+            Err(fault) => return self.missing(request, fault).await,
         };
         let mut place = Self::place_at(mapping, &entry);
         let before = self.before(mapping, &entry, asked).await?;
@@ -139,10 +144,10 @@ impl Carrier {
         let home = request.home.get_or_init(|| entry.dn.clone());
         self.touch_update(asked.touched, mapping, &entry, &update).await?;
         if update.rename.is_some() {
-            let _ = asked.progress.home.set(home.clone());
+            asked.progress.leaves(home);
         }
         if update.is_empty() && mapping.members.is_none() {
-            self.tidy(home, Some(&entry.dn)).await.map_err(|fault| self.fault(fault))?;
+            self.tidy_names(Some(home), asked, Some((&entry.dn, &entry.dn))).await?;
             return Ok(Some(if asked.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
         let delta = match &mapping.members {
@@ -179,8 +184,18 @@ impl Carrier {
             Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
             Err(fault) => return Err(self.fault(fault)),
         };
-        self.tidy(home, Some(&update.renamed(&entry.dn))).await.map_err(|fault| self.fault(fault))?;
+        self.tidy_names(Some(home), asked, Some((&entry.dn, &update.renamed(&entry.dn)))).await?;
         self.receipt(request, &update, entry, changed).await.map(Some)
+    }
+
+    /// The entry is not there. Who asks for nothing of it minds what referred to it.
+    async fn missing(&self, request: &Request<'_>, fault: Fault) -> Result<Option<Receipt>, Fault> {
+        let Request { mapping, change, asked, .. } = *request;
+        if !matches!(fault, Fault::NotFound { .. }) || !change.is_nothing() || asked.home.is_none() {
+            return Err(self.fault_of_body(mapping, change).unwrap_or(fault));
+        }
+        self.tidy_names(asked.home, asked, None).await?;
+        Ok(Some(Receipt::Changed))
     }
 
     async fn receipt(
@@ -359,6 +374,8 @@ impl Carrier {
         let (Some(rdn), parent) = (old.rdn(), old.parent()) else { return };
         if let Err(fault) = self.inner.target.rename(now, &rdn, parent.as_ref(), &[]).await {
             tracing::error!(entry = %now, wanted = %old, %fault, "the old name could not be restored");
+        } else if let Err(fault) = self.tidy(now, Some(old)).await {
+            tracing::error!(entry = %old, %fault, "references to the entry by a name that it had for a moment may be left");
         }
     }
 

@@ -22,6 +22,12 @@ use super::settings::{Settings, SettingsFault};
 use super::{ranges, scan};
 use crate::metrics;
 
+/// Names that were left are kept free so many times longer than the server needed for the same or less work: it may
+/// have more to do.
+const SLOWER: u32 = 5;
+/// But by no more than this: somebody may wait for it.
+const LONGEST_TIDYING: Duration = Duration::from_secs(10);
+
 /// A directory, spoken to over a few shared connections. A clone speaks over the same ones.
 #[derive(Clone)]
 pub struct Directory {
@@ -140,25 +146,41 @@ impl Directory {
         if new != *dn {
             self.pool.vacated.wait(&new).await;
         }
+        let began = Instant::now();
         let outcome = self.write(&Operation::Rename { dn, new_rdn, new_parent, read_back }).await;
         if new != *dn {
-            self.note_vacated(dn, &outcome);
+            self.note_vacated(dn, &outcome, began);
         }
         outcome
     }
 
     /// Deletes an entry that has none below it.
     pub async fn delete(&self, dn: &Dn) -> Result<(), Fault> {
+        let began = Instant::now();
         let outcome = self.write(&Operation::Delete { dn }).await;
-        self.note_vacated(dn, &outcome);
+        self.note_vacated(dn, &outcome, began);
         outcome.map(drop)
     }
 
     /// Keeps the name free for a moment that an entry has left or, for all that is known, may have left.
-    fn note_vacated(&self, dn: &Dn, outcome: &Result<Option<Entry>, Fault>) {
+    fn note_vacated(&self, dn: &Dn, outcome: &Result<Option<Entry>, Fault>, began: Instant) {
         if outcome.as_ref().err().is_none_or(Fault::is_transient) {
-            self.pool.vacated.note(dn, self.dialect().tidies_for);
+            self.keep_free(dn, began.elapsed());
         }
+    }
+
+    /// Keeps a name free for a moment, as if an entry had left it just now. Something that the server does no faster
+    /// when it lets references follow took `as_fast`.
+    pub fn keep_free(&self, dn: &Dn, as_fast: Duration) {
+        let tidies_for = self.dialect().tidies_for;
+        if !tidies_for.is_zero() {
+            self.pool.vacated.note(dn, tidies_for + (as_fast * SLOWER).min(LONGEST_TIDYING));
+        }
+    }
+
+    /// The same for all names: nobody knows which ones were left a moment ago.
+    pub fn keep_all_free(&self) {
+        self.pool.vacated.note_all(self.dialect().tidies_for);
     }
 
     /// Sets the password of an entry, and nothing else.

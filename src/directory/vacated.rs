@@ -18,8 +18,10 @@ pub(super) struct Vacated(Mutex<Names>);
 #[derive(Debug, Default)]
 struct Names {
     until: HashMap<Dn, Instant>,
-    /// In the order in which they end.
+    /// As they came: what stands behind one that is kept for longer is forgotten later.
     order: VecDeque<(Instant, Dn)>,
+    /// Until when every name is kept free.
+    all_until: Option<Instant>,
 }
 
 impl Vacated {
@@ -35,19 +37,31 @@ impl Vacated {
                 names.until.remove(&name);
             }
         }
-        names.until.insert(dn.clone(), now + lasts);
-        names.order.push_back((now + lasts, dn.clone()));
+        let until = now + lasts;
+        if names.until.get(dn).is_none_or(|known| *known < until) {
+            names.until.insert(dn.clone(), until);
+            names.order.push_back((until, dn.clone()));
+        }
+    }
+
+    /// The same for all names.
+    pub fn note_all(&self, lasts: Duration) {
+        if !lasts.is_zero() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).all_until = Some(Instant::now() + lasts);
+        }
     }
 
     /// Waits until `dn` may be taken.
     pub async fn wait(&self, dn: &Dn) {
-        if let Some(until) = self.free_from(dn) {
+        // It may be left once more meanwhile.
+        while let Some(until) = self.free_from(dn).filter(|until| *until > Instant::now()) {
             sleep_until(until).await;
         }
     }
 
     fn free_from(&self, dn: &Dn) -> Option<Instant> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).until.get(dn).copied()
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.until.get(dn).copied().max(names.all_until)
     }
 }
 
@@ -66,7 +80,21 @@ mod tests {
         vacated.note(&dn("uid=eve,dc=x"), Duration::ZERO);
         assert_eq!(vacated.free_from(&dn("uid=bob,dc=x")), None);
         assert_eq!(vacated.free_from(&dn("uid=eve,dc=x")), None);
+        // A shorter time does not end the longer one.
+        vacated.note(&dn("uid=ada,dc=x"), Duration::from_millis(1));
         vacated.wait(&dn("uid=ADA,dc=x")).await;
+        assert!(begun.elapsed() >= lasts);
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_any_name_while_it_is_not_known_which_ones_were_left() {
+        let (vacated, begun, lasts) = (Vacated::default(), Instant::now(), Duration::from_millis(50));
+        vacated.note_all(Duration::ZERO);
+        assert_eq!(vacated.free_from(&dn("uid=ada,dc=x")), None);
+        vacated.note_all(lasts);
+        vacated.note(&dn("uid=ada,dc=x"), Duration::from_millis(1));
+        vacated.wait(&dn("uid=ada,dc=x")).await;
+        vacated.wait(&dn("uid=bob,dc=x")).await;
         assert!(begun.elapsed() >= lasts);
     }
 

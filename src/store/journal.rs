@@ -59,8 +59,20 @@ impl Store {
     pub async fn journal(&self, space: &str) -> Result<Journal, StoreFault> {
         let owned = space.to_owned();
         let worked_in = self.read(async move |session: Session| session.worked_in(&owned)).await?;
+        self.open_journal("-notes-", space, worked_in).await
+    }
+
+    /// The journal of what is under way in a space. Nothing of it is ever worked in.
+    ///
+    /// # Errors
+    /// As for [`Self::journal`].
+    pub async fn side_journal(&self, space: &str) -> Result<Journal, StoreFault> {
+        self.open_journal("-leaving-", space, 0).await
+    }
+
+    async fn open_journal(&self, mark: &str, space: &str, worked_in: u64) -> Result<Journal, StoreFault> {
         let mut name = self.path().as_os_str().to_owned();
-        name.push("-notes-");
+        name.push(mark);
         name.push(space);
         let open = move || Journal::open(name.into(), worked_in);
         tokio::task::spawn_blocking(open).await.unwrap_or_else(|_| Err(StoreFault::closed()))

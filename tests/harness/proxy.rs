@@ -32,6 +32,8 @@ struct State {
     ambush: bool,
     /// The next request of this kind starts a stall instead of arriving.
     hold: Option<u8>,
+    /// The next request of this kind arrives, and from then on no answer.
+    deafen: Option<u8>,
 }
 
 /// A TCP proxy on 127.0.0.1, in a thread of its own so that a busy test does not slow it.
@@ -47,6 +49,8 @@ pub struct Proxy {
 /// The tags of requests (RFC 4511 section 4.2).
 const MODIFY: u8 = 0x66;
 const ADD: u8 = 0x68;
+const DELETE: u8 = 0x4a;
+const RENAME: u8 = 0x6c;
 
 /// For each open connection how many cuts there had been when it was accepted.
 type Open = Arc<Mutex<Vec<u64>>>;
@@ -56,7 +60,8 @@ impl Proxy {
     pub fn before(target: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (state, _) = watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: None });
+        let (state, _) =
+            watch::channel(State { weather: Weather::Fine, cuts: 0, ambush: false, hold: None, deafen: None });
         let port = ports::free();
         let open = Open::default();
         runtime.spawn(listen(port, target, state.clone(), Arc::clone(&open)));
@@ -126,6 +131,16 @@ impl Proxy {
     /// The same for the next add request.
     pub fn hold_next_add(&self) {
         self.state.send_modify(|state| state.hold = Some(ADD));
+    }
+
+    /// The next rename arrives, and nothing that the server answers from then on, as with [`Self::half_open`].
+    pub fn half_open_at_next_rename(&self) {
+        self.state.send_modify(|state| state.deafen = Some(RENAME));
+    }
+
+    /// The same at the next deletion.
+    pub fn half_open_at_next_delete(&self) {
+        self.state.send_modify(|state| state.deafen = Some(DELETE));
     }
 
     /// Waits until a request is held back.
@@ -231,12 +246,13 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &watch:
         };
         if !answers && let Some(kind) = request(&buffer[..length]) {
             state.send_if_modified(|state| {
-                let hold = state.hold == Some(kind);
+                let (hold, deafen) = (state.hold == Some(kind), state.deafen == Some(kind));
                 if hold {
-                    state.hold = None;
-                    state.weather = Weather::Stalled;
+                    (state.hold, state.weather) = (None, Weather::Stalled);
+                } else if deafen {
+                    (state.deafen, state.weather) = (None, Weather::Deaf);
                 }
-                hold
+                hold || deafen
             });
         }
         let Ok(now) = weather.wait_for(|state| state.weather != Weather::Stalled).await.map(|state| *state) else {

@@ -5,12 +5,15 @@ use super::{Kind, Raw};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// The naming context of every instance.
 pub const SUFFIX: &str = "dc=example,dc=test";
+
+const AUDIT: &str = "audit.ldif";
+const REFINT: &str = "overlay refint\nrefint_attributes member uniqueMember manager owner seeAlso\n@NOTHING@";
 
 /// What may differ between two instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,12 @@ pub struct Options {
     /// refint leaves this instance's root DN as the only member where it would otherwise leave a group without any.
     /// For `OpenLDAP`.
     pub refint_nothing: bool,
+    /// Nothing that refers to an entry is changed when that entry goes or gets another name (the overlay `refint` is
+    /// missing). For `OpenLDAP`.
+    pub no_refint: bool,
+    /// All that is changed is written down, also what the server's own overlays change: [`Slapd::audit`]. For
+    /// `OpenLDAP`.
+    pub audit: bool,
     /// A bind without TLS is accepted where the server would refuse it, for tests that have to look into the traffic.
     pub plaintext: bool,
     /// Names in an entry can't be followed (the overlay `deref` is missing). For `OpenLDAP`.
@@ -68,6 +77,11 @@ impl Slapd {
     /// `ldapi://` and the percent-encoded path of the socket.
     pub fn socket_url(&self) -> String {
         socket_url(self.folder())
+    }
+
+    /// What is changed, by whom and in which order, as LDIF.
+    pub fn audit(&self) -> PathBuf {
+        self.folder().join(AUDIT)
     }
 
     /// A connection that may change the server's configuration, `cn=config`.
@@ -119,7 +133,6 @@ pub(super) fn set_up(directory: &Path, options: Options) {
     let nothing = format!("refint_nothing {admin}\n");
     let fill = |template: &str| {
         template
-            .replace("@DIR@", &directory.to_string_lossy())
             .replace("@SUFFIX@", SUFFIX)
             .replace("@SERVICE@", service)
             .replace("@SERVICE_PASSWORD@", service_password)
@@ -130,7 +143,13 @@ pub(super) fn set_up(directory: &Path, options: Options) {
             .replace("@UNIQUE@", if options.unique { &unique } else { "" })
             .replace("@VERIFY@", if options.certificates { "try" } else { "never" })
             .replace("@AUTHORIZE@", if options.certificates { &authorize } else { "" })
+            .replace(
+                "@AUDIT@",
+                &if options.audit { format!("overlay auditlog\nauditlog @DIR@/{AUDIT}") } else { String::new() },
+            )
+            .replace("@REFINT@", if options.no_refint { "" } else { REFINT })
             .replace("@NOTHING@", if options.refint_nothing { &nothing } else { "" })
+            .replace("@DIR@", &directory.to_string_lossy())
     };
     let (configuration, base) = (directory.join("slapd.conf"), directory.join("base.ldif"));
     fs::write(&configuration, fill(include_str!("slapd/slapd.conf"))).expect("slapd.conf");

@@ -52,6 +52,10 @@ impl Backstage {
         self.keep.filled.store(filled, Ordering::Release);
         // The process before may have ended between what the directory did and its echo on the shadow.
         self.keep.missed.store(filled, Ordering::Release);
+        if filled {
+            // Nor is it known which names were left a moment ago.
+            self.directory.keep_all_free();
+        }
         shadow::forget_made(&self.keep.ledger.store, &self.keep.shape).await.map(drop)
     }
 

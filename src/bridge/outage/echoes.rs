@@ -35,7 +35,7 @@ impl Echoes {
 
     /// Returns when a killed process would not lose it any more.
     pub async fn repeat(&self, echo: Echo<'_>) {
-        if let Echo::Renamed { dn, .. } | Echo::Deleted { dn } = &echo {
+        if let Some(dn) = echo.leaves() {
             self.shape.backlog.left.note(dn);
         }
         shadow::note(&self.store, &self.shape, &echo).await;

@@ -21,6 +21,7 @@ use super::super::snapshot::Snapshots;
 use super::super::target::{Live, Target};
 use super::super::unmet::LeftOut;
 use super::super::{Action, Answered, Fault, Intent, Policy, Receipt};
+use super::leaving::Leaver;
 use super::stored::{Owed, Unreadable, about, open};
 use super::waiting::{Left, Turned};
 use super::{Backstage, Echoes, Ledger, Progress};
@@ -84,6 +85,16 @@ impl Keep {
         self.live(directory).echoing(Echoes::new(self.ledger.store.clone(), Arc::clone(&self.shape)))
     }
 
+    /// How far an intent comes that the directory is to carry out at once.
+    pub fn headway(&self, intent: &Intent) -> Arc<Headway> {
+        let id = match &intent.action {
+            Action::Create(_) => None,
+            Action::Replace { id, .. } | Action::Patch { id, .. } | Action::Delete { id } => Some(id.clone()),
+        };
+        let leaver = |id| Leaver { leaving: Arc::clone(&self.ledger.leaving), kind: intent.kind, id };
+        Arc::new(Headway::of(id.map(leaver)))
+    }
+
     /// Whether an intent may not overtake what is owed.
     pub fn has_to_wait(&self, intent: &Intent) -> bool {
         let ledger = &self.ledger;
@@ -129,6 +140,9 @@ impl Keep {
         let (carrier, shadow) = self.carrier(session)?;
         // The shadow knows already what the directory is known to have done.
         let earlier = begun.as_deref().map(gone_before).unwrap_or_default();
+        // The version was compared before the entry left its name. What was done since is this client's own.
+        let if_match = intent.if_match.clone().filter(|_| earlier.home.is_none());
+        let intent = Intent { if_match, ..intent };
         let home = match &earlier.home {
             Some(home) => Some(home.to_string()),
             None => self.home(&carrier, &intent).await?,
@@ -281,7 +295,7 @@ impl Keep {
 
 /// What an intent finds that goes on where another attempt stopped.
 fn gone_before(progress: &Headway) -> Earlier {
-    let (started, home) = (progress.made.get().is_some(), progress.home.get().cloned());
+    let (started, home) = (progress.made.get().is_some(), progress.home().cloned());
     Earlier { started, home, ..Earlier::default() }
 }
 

@@ -12,6 +12,7 @@ use super::super::order::{Locks, Turn};
 use super::super::shadow::Backlog;
 use super::super::unmet::Stuck;
 use super::keep::now;
+use super::leaving::Leaving;
 use super::waiting::{Waiting, Waits};
 use super::{Aliases, Pulse};
 
@@ -22,6 +23,8 @@ pub struct Ledger {
     pub(in crate::bridge) aliases: Arc<Aliases>,
     /// What the directory has done and the shadow does not show yet.
     pub(in crate::bridge) backlog: Arc<Backlog>,
+    /// Entries that are leaving their name just now.
+    pub(super) leaving: Arc<Leaving>,
     /// One intent at a time for each resource, from the question whether it has to wait until it does.
     turns: Locks,
     /// The highest number that an item was given.
@@ -44,6 +47,7 @@ impl Ledger {
     /// # Errors
     /// When the store can't be read.
     pub async fn open(store: Store, tenant: Arc<str>) -> Result<Arc<Self>, StoreFault> {
+        let leaving = Arc::new(Leaving::open(&store, &tenant).await?);
         let aliases = Arc::new(Aliases::default());
         let (space, known) = (Arc::clone(&tenant), Arc::clone(&aliases));
         let (accepted, synced, waits) = store
@@ -67,6 +71,7 @@ impl Ledger {
             tenant,
             aliases,
             backlog,
+            leaving,
             turns,
             accepted,
             settled,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `keep` | accepts what the directory can't do now, and answers in its place |
 //! | `ledger` | what is owed, beyond a request and beyond the process |
+//! | `leaving` | renames and deletions that a kill would interrupt |
 //! | `stored` | intents as data |
 //! | `schedule` | in which order they may be carried out |
 //! | `drain` | carries them out |
@@ -20,6 +21,7 @@ pub mod desk;
 mod drain;
 mod echoes;
 mod keep;
+mod leaving;
 mod ledger;
 mod pulse;
 mod schedule;
@@ -30,6 +32,7 @@ pub(super) use aliases::Aliases;
 pub use backstage::Backstage;
 pub(super) use echoes::Echoes;
 pub(super) use keep::{Keep, turn_key};
+pub(super) use leaving::{Departure, Leaver};
 pub use ledger::Ledger;
 pub(super) use pulse::Progress;
 pub use pulse::{Figures, Pulse};

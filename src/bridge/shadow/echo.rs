@@ -48,6 +48,20 @@ pub(in crate::bridge) enum Echo<'a> {
     },
 }
 
+impl Echo<'_> {
+    /// The name that an entry has left. One that only has other capitals is the same.
+    pub fn leaves(&self) -> Option<&Dn> {
+        match self {
+            Self::Added { .. } | Self::Modified { .. } => None,
+            Self::Renamed { dn, rdn, parent, .. } => {
+                let new = parent.as_ref().map_or_else(|| dn.with_rdn(rdn), |parent| parent.below(rdn));
+                (new != **dn).then_some(dn)
+            }
+            Self::Deleted { dn } => Some(dn),
+        }
+    }
+}
+
 impl Shadow {
     /// Repeats what the directory has done. What owed items hold is left alone, and an entry that is not known is
     /// passed over.

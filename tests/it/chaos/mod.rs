@@ -3,28 +3,30 @@
 //! directories are.
 //!
 //! `CHAOS_SEED` plays one history again; it is printed when a history ends badly. `CHAOS_HISTORIES` is how many are
-//! played, `CHAOS_LOG` the level of the log.
+//! played, `CHAOS_LOG` the level of the log. Of a history that ends badly all is printed that there is to know: the requests,
+//! what the bridge said meanwhile, what the directory behind it was told to do, and what both hold in the end.
 
 mod crash;
 mod day;
+mod departures;
 mod history;
 mod side;
 mod store;
 mod storm;
 
-use crate::harness::{Attributes, Config, Facts, Kind, Lease, Options, Proxy, Raw};
+use crate::harness::{Attributes, Config, Facts, Kind, Lease, Options, Proxy, Raw, Slapd};
 use crate::world::World;
 use fastrand::Rng;
 use history::{CLIENTS, Clients, Op};
 use side::{Seen, Side};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use storm::Storm;
 
 /// Histories of different workers are played side by side, those of one worker one after the other by the same bridges.
-const WORKERS: u64 = 4;
+const WORKERS: u64 = 8;
 const PATIENCE: &str = "allow_plaintext = true\nconnect_timeout = \"500ms\"\noperation_timeout = \"500ms\"";
 
 /// A bridge that is restarted listens elsewhere, but its clients know it by one name.
@@ -40,11 +42,28 @@ struct Pair {
     raw: Raw,
     base: String,
     trace: String,
+    /// Where the log and the record of what was changed stood when the history began.
+    began: (usize, usize),
+}
+
+/// The server of all histories on `OpenLDAP`. It lets nothing follow for other tests.
+fn slapd() -> &'static Slapd {
+    static SHARED: OnceLock<Slapd> = OnceLock::new();
+    SHARED.get_or_init(|| Slapd::with(Options { audit: true, ..Options::default() }))
+}
+
+/// A bridge on a part of a directory of this kind, of this name.
+async fn world(kind: Kind, name: &str, lease: Option<Lease>, change: impl FnOnce(Config) -> Config) -> World {
+    match (kind, lease) {
+        (Kind::OpenLdap, _) => World::before(slapd(), slapd().suffix(name).await, change).await,
+        (_, Some(lease)) => World::leased(lease, name, change).await,
+        (_, None) => World::on_with(kind, name, change).await,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_can_tell_an_outage_from_a_quiet_day() {
-    on(Kind::OpenLdap, 12, WORKERS).await;
+    on(Kind::OpenLdap, 200, WORKERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,27 +110,44 @@ impl Pair {
     async fn new(kind: Kind, name: u64) -> Self {
         let level = std::env::var("CHAOS_LOG").unwrap_or_else(|_| "info".to_owned());
         let table = table(kind);
-        let calm_world =
-            World::on_with(kind, &format!("calm-{name:x}"), |config| config.mapping_text(&table).server(SERVER)).await;
-        let lease = Lease::with(kind, Options { plaintext: true, ..Options::default() }).await;
+        let quiet = |config: Config| config.mapping_text(&table).server(SERVER);
+        let calm_world = world(kind, &format!("calm-{name:x}"), None, quiet).await;
+        let lease = match kind {
+            Kind::OpenLdap => None,
+            _ => Some(Lease::with(kind, Options { plaintext: true, ..Options::default() }).await),
+        };
+        let (port, tls_port) =
+            lease.as_ref().map_or_else(|| (slapd().port(), 0), |lease| (lease.port(), lease.tls_port()));
         // Active Directory sets passwords over TLS only.
-        let (proxy, url) = if kind == Kind::ActiveDirectory {
-            let proxy = Proxy::before(lease.tls_port());
-            let url = format!("ldaps://localhost:{}", proxy.port());
-            (proxy, url)
-        } else {
-            let proxy = Proxy::before(lease.port());
-            let url = proxy.url();
-            (proxy, url)
+        let proxy = Proxy::before(if kind == Kind::ActiveDirectory { tls_port } else { port });
+        let url = match kind {
+            Kind::ActiveDirectory => format!("ldaps://localhost:{}", proxy.port()),
+            _ => proxy.url(),
         };
         let change =
             |config: Config| config.mapping_text(&table).urls(&[&url]).directory(PATIENCE).server(SERVER).log(&level);
-        let stormy_world = World::leased(lease, &format!("wild-{name:x}"), change).await;
+        let stormy_world = world(kind, &format!("wild-{name:x}"), lease, change).await;
         stormy_world.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
         let stormy = Arc::new(Side::new(stormy_world.scim.clone()));
         let (raw, base) = (stormy_world.raw.clone(), stormy_world.base.clone());
         let storm = Storm::new(proxy, stormy_world, Arc::clone(&stormy));
-        Self { calm: Side::new(calm_world.scim.clone()), storm, stormy, calm_world, raw, base, trace: String::new() }
+        let (calm, trace) = (Side::new(calm_world.scim.clone()), String::new());
+        Self { calm, storm, stormy, calm_world, raw, base, trace, began: (0, 0) }
+    }
+
+    /// How much the servers of all histories have written down of what was changed.
+    fn audited(&self) -> usize {
+        let written = || std::fs::metadata(slapd().audit()).map_or(0, |file| file.len());
+        if self.calm_world.kind == Kind::OpenLdap { usize::try_from(written()).unwrap() } else { 0 }
+    }
+
+    /// What the directory behind the storm was told to do in this history, as far as that is written down.
+    fn audit(&self) -> String {
+        let all = if self.audited() > 0 { std::fs::read(slapd().audit()).unwrap_or_default() } else { Vec::new() };
+        let text = String::from_utf8_lossy(all.get(self.began.1..).unwrap_or_default()).to_lowercase();
+        // Others change their own parts of the directory at the same time.
+        let own: Vec<&str> = text.split("\n\n").filter(|record| record.contains(&self.base.to_lowercase())).collect();
+        own.join("\n\n")
     }
 
     /// Plays one history.
@@ -124,6 +160,7 @@ impl Pair {
         };
         let mut clients = Clients::new(random.fork(), format!("{:03x}", seed & 0xfff), renames, commas);
         self.trace = format!("CHAOS_SEED={seed}\n");
+        self.began = (self.storm.log().len(), self.audited());
         let mut left = random.usize(50..=200);
         while left > 0 {
             let round = clients.round();
@@ -139,7 +176,7 @@ impl Pair {
                 if calm != stormy {
                     self.tell(op.slot()).await;
                 }
-                self.compare(calm, stormy);
+                self.compare(calm, stormy).await;
             }
             if let Some(strike) = strike {
                 strike.await.unwrap();
@@ -160,15 +197,21 @@ impl Pair {
                 eprintln!("{}", side.told(slot).await);
             }
         }
-        if std::env::var_os("CHAOS_DUMP").is_some() {
-            for (raw, base) in [(&self.calm_world.raw, &self.calm_world.base), (&self.raw, &self.base)] {
-                eprintln!("{:#?}", entries(self.calm_world.facts(), raw, base).await);
+    }
+
+    /// What both directories hold, an entry a line.
+    async fn tell_directories(&self) {
+        for (raw, base) in [(&self.calm_world.raw, &self.calm_world.base), (&self.raw, &self.base)] {
+            eprintln!("below {base}:");
+            for (dn, entry) in entries(self.calm_world.facts(), raw, base).await {
+                eprintln!("  {dn} {entry:?}");
             }
         }
     }
 
-    fn compare(&self, calm: &Seen, stormy: &Seen) {
+    async fn compare(&self, calm: &Seen, stormy: &Seen) {
         if calm != stormy {
+            self.tell_directories().await;
             self.fail(&format!(
                 "on a quiet day: {} {:#}{}\nin an outage: {} {:#}{}",
                 calm.status, calm.body, calm.detail, stormy.status, stormy.body, stormy.detail
@@ -178,9 +221,8 @@ impl Pair {
 
     fn fail(&self, why: &str) -> ! {
         let log = self.storm.log();
-        let shown = if std::env::var_os("CHAOS_LOG").is_some() { usize::MAX } else { 80 };
-        let log: Vec<&str> = log.lines().skip(log.lines().count().saturating_sub(shown)).collect();
-        eprintln!("{}\n{}\n{why}", log.join("\n"), self.trace);
+        let log = log.get(self.began.0..).unwrap_or(&log);
+        eprintln!("{log}\n{}\n{}\n{why}", self.audit(), self.trace);
         panic!("a history went wrong: {}", self.trace.lines().next().unwrap_or_default());
     }
 
@@ -205,11 +247,8 @@ impl Pair {
         let stormy = entries(facts, &self.raw, &self.base).await;
         for dn in calm.keys().chain(stormy.keys()) {
             if calm.get(dn) != stormy.get(dn) {
-                let only = stormy.keys().filter(|dn| !calm.contains_key(*dn)).collect::<Vec<_>>();
-                let (calm, stormy) = (calm.get(dn), stormy.get(dn));
-                self.fail(&format!(
-                    "in an outage only: {only:?}\n{dn}\non a quiet day: {calm:#?}\nin an outage: {stormy:#?}"
-                ));
+                self.tell_directories().await;
+                self.fail(&format!("{dn}\non a quiet day: {:#?}\nin an outage: {:#?}", calm.get(dn), stormy.get(dn)));
             }
         }
     }
@@ -218,12 +257,12 @@ impl Pair {
     async fn compare_all(&self) {
         for path in ["/Users?count=200", "/Groups?count=200"] {
             let op = Op::List { path: path.to_owned(), ordered: false };
-            self.compare(&self.calm.play(&op).await, &self.stormy.play(&op).await);
+            self.compare(&self.calm.play(&op).await, &self.stormy.play(&op).await).await;
         }
         for client in 0..CLIENTS {
             for slot in ["u0", "u1", "u2", "u3", "g0", "g1"] {
                 let op = Op::Get { slot: format!("{}{client}.{}", &slot[..1], &slot[1..]) };
-                self.compare(&self.calm.play(&op).await, &self.stormy.play(&op).await);
+                self.compare(&self.calm.play(&op).await, &self.stormy.play(&op).await).await;
             }
         }
     }

@@ -12,16 +12,22 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest pause between two questions whether it is back.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// After it was away, what was on its way to the directory before gets so long to arrive and to be carried out, so that
+/// it does not overtake what comes later.
+const SETTLES: Duration = Duration::from_millis(200);
+
 /// Open while the directory answers. Closed, one question is let through at a time, after pauses that grow.
 #[derive(Debug)]
 pub(super) struct Gate {
     pause: Duration,
     closed_until: Option<Instant>,
+    /// It was asked whether it is back, and did not answer.
+    was_away: bool,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { pause: SHORTEST, closed_until: None }
+        Self { pause: SHORTEST, closed_until: None, was_away: false }
     }
 }
 
@@ -65,8 +71,13 @@ impl Gate {
             return;
         }
         match directory.ping().await {
+            Ok(()) if self.was_away => {
+                self.was_away = false;
+                self.closed_until = Some(Instant::now() + SETTLES);
+            }
             Ok(()) => self.closed_until = None,
             Err(fault) => {
+                self.was_away = true;
                 tracing::debug!(%fault, pause = ?self.pause, "still away");
                 self.wait();
             }

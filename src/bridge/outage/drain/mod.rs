@@ -24,6 +24,7 @@ use super::super::carrier::{Carrier, Earlier};
 use super::super::unmet::LeftOut;
 use super::Ledger;
 use super::keep::Keep;
+use super::stored::Owed;
 use gate::Gate;
 use verdict::{Outcome, Verdict};
 use work::{Page, Task, Work};
@@ -165,10 +166,12 @@ impl Drain {
 /// Carries out what belongs together.
 async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
     let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()), unmet: Vec::new() } };
+    let home = |owed: &Owed| Dn::parse(owed.home.as_deref()?).ok();
     let earlier = Earlier {
         id: Some(owed.id.clone()),
         started: task.started,
-        home: owed.home.as_deref().and_then(|home| Dn::parse(home).ok()),
+        home: home(&owed),
+        later_homes: task.parts.iter().skip(1).filter_map(|part| home(&part.owed)).collect(),
         ..Earlier::default()
     };
     tracing::debug!(item = task.first(), together = task.parts.len(), "carrying out");
