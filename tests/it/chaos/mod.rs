@@ -74,12 +74,12 @@ async fn nor_a_week_of_outages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_active_directory() {
-    on(Kind::ActiveDirectory, 1, 1).await;
+    on(Kind::ActiveDirectory, 2, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_389_directory_server() {
-    on(Kind::Ds389, 1, 1).await;
+    on(Kind::Ds389, 3, 1).await;
 }
 
 async fn on(kind: Kind, histories: u64, workers: u64) {
