@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::directory::{
-    AttributeName, Dialect, Directory, Dn, Entry, Fault, Filter, Follow, Followed, Modification, ModifyOptions,
+    self, AttributeName, Dialect, Directory, Dn, Entry, Fault, Filter, Follow, Followed, Modification, ModifyOptions,
     Password, PasswordWay, Rdn, SchemaView, Scope, Search, ServerInfo,
 };
 use crate::mapping::{IdAttribute, Mapping};
@@ -35,6 +35,29 @@ pub(super) struct Live {
 
 /// An entry as it is after it was written, where the server told in the same step.
 pub(super) type ReadBack = Result<Option<Entry>, Fault>;
+
+/// What a search finds, page by page.
+pub(super) enum Pages<'a> {
+    Live(&'a Live, directory::Pages<'a>),
+    /// All on one page.
+    Shadow(Option<Result<Vec<Entry>, Fault>>),
+}
+
+impl Pages<'_> {
+    /// The next page; `None` behind the last one.
+    pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault> {
+        match self {
+            Self::Live(live, pages) => {
+                let page = pages.next().await?;
+                Ok(page.map(|mut entries| {
+                    live.aliases.outward(&mut entries, &live.ids);
+                    entries
+                }))
+            }
+            Self::Shadow(found) => found.take().transpose(),
+        }
+    }
+}
 
 impl Target {
     /// How servers of this kind speak.
@@ -115,6 +138,14 @@ impl Target {
         match self {
             Self::Live(live) => live.scan(search, each).await,
             Self::Shadow(shadow) => shadow.scan(search, each),
+        }
+    }
+
+    /// The same page by page, as it is asked for.
+    pub fn pages(&self, search: &Search) -> Pages<'_> {
+        match self {
+            Self::Live(live) => Pages::Live(live, live.directory.pages(live.inward(search))),
+            Self::Shadow(shadow) => Pages::Shadow(Some(shadow.search(search))),
         }
     }
 
@@ -220,12 +251,16 @@ impl Live {
         search: &Search,
         each: &mut (dyn FnMut(Entry) -> ControlFlow<()> + Send),
     ) -> Result<(), Fault> {
-        let filter = self.aliases.inward(&search.filter, &self.ids).into_owned();
         let mut translated = |mut entry: Entry| {
             self.aliases.outward(std::slice::from_mut(&mut entry), &self.ids);
             each(entry)
         };
-        self.directory.scan(&Search { filter, ..search.clone() }, &mut translated).await
+        self.directory.scan(&self.inward(search), &mut translated).await
+    }
+
+    fn inward(&self, search: &Search) -> Search {
+        let filter = self.aliases.inward(&search.filter, &self.ids).into_owned();
+        Search { filter, ..search.clone() }
     }
 
     async fn add(&self, dn: &Dn, attributes: &[(AttributeName, Vec<Vec<u8>>)], read: &[AttributeName]) -> ReadBack {

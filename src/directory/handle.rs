@@ -16,10 +16,11 @@ use super::name::AttributeName;
 use super::operation::{Answer, Broken, ModifyOptions, Operation, Scope, Search};
 use super::password::{Password, PasswordWay};
 use super::pool::Pool;
+use super::ranges;
+use super::scan::{self, Pages};
 use super::schema::SchemaView;
 use super::server::ServerInfo;
 use super::settings::{Settings, SettingsFault};
-use super::{ranges, scan};
 use crate::metrics;
 
 /// Names that were left are kept free so many times longer than the server needed for the same or less work: it may
@@ -85,6 +86,12 @@ impl Directory {
         // An entry without any name comes without an answer to the control, as does one where it was overlooked.
         let found = answer.entries.into_iter().zip(answer.followed);
         Ok(found.map(|(entry, followed)| followed.map(|followed| (entry, followed))).collect())
+    }
+
+    /// What `search` finds, page by page, as it is asked for.
+    #[must_use]
+    pub fn pages(&self, search: Search) -> Pages<'_> {
+        Pages::new(self, search)
     }
 
     /// Goes through any number of entries, page by page (RFC 2696), over a connection of its own. `each` may end it.

@@ -52,6 +52,7 @@ pub use name::{AttributeName, InvalidName};
 pub use operation::{ModifyOptions, Scope, Search};
 pub use password::{Password, PasswordWay};
 pub use pool::work_beside;
+pub use scan::Pages;
 pub use schema::{AttributeType, ClassKind, ObjectClass, SchemaView};
 pub use server::{ASSERTION, DEREFERENCE, PAGED_RESULTS, PERMISSIVE_MODIFY, POST_READ, ServerInfo};
 pub use settings::{Bind, ClientIdentity, Protection, Settings, SettingsFault, Srv, TrustAnchors, Way};

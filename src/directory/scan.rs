@@ -13,31 +13,67 @@ use super::operation::{Answer, Broken, Operation, Search};
 use super::pool::Lease;
 use super::{decode, ranges};
 
+/// What a search finds, page by page. Each is asked for when it is wanted, so that whoever works slowly does not pile up
+/// what the server is quick to tell.
+pub struct Pages<'a> {
+    directory: &'a Directory,
+    search: Search,
+    next: Next<'a>,
+}
+
+/// What is asked next.
+enum Next<'a> {
+    First,
+    /// The page behind this cookie, on the same connection. The server remembers where it stopped, so a connection that is
+    /// left here is not used again.
+    Behind(Lease<'a>, Vec<u8>),
+    Nothing,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(directory: &'a Directory, search: Search) -> Self {
+        Self { directory, search, next: Next::First }
+    }
+
+    /// The next page; `None` behind the last one.
+    pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault> {
+        let (lease, answer) = match std::mem::replace(&mut self.next, Next::Nothing) {
+            Next::Nothing => return Ok(None),
+            Next::First => first_page(self.directory, &self.search).await?,
+            Next::Behind(mut lease, cookie) => {
+                let answer = page(self.directory, &self.search, &mut lease, cookie).await?;
+                (lease, answer)
+            }
+        };
+        let cookie = decode::page_cookie(&answer.result).unwrap_or_default();
+        if cookie.is_empty() {
+            lease.give_back();
+        } else {
+            self.next = Next::Behind(lease, cookie);
+        }
+        let mut entries = answer.entries;
+        if self.directory.dialect().ranged_values {
+            entries = ranges::complete(self.directory, &self.search, entries).await?;
+        }
+        Ok(Some(entries))
+    }
+}
+
 /// Passes every entry that `search` finds to `each`, until that has seen enough.
 pub(super) async fn scan(
     directory: &Directory,
     search: &Search,
     each: &mut (dyn FnMut(Entry) -> ControlFlow<()> + Send),
 ) -> Result<(), Fault> {
-    let (mut lease, mut answer) = first_page(directory, search).await?;
-    loop {
-        let cookie = decode::page_cookie(&answer.result).unwrap_or_default();
-        let mut entries = answer.entries;
-        if directory.dialect().ranged_values {
-            entries = ranges::complete(directory, search, entries).await?;
-        }
+    let mut pages = Pages::new(directory, search.clone());
+    while let Some(entries) = pages.next().await? {
         for entry in entries {
             if each(entry).is_break() {
-                // The server remembers where it stopped, so the connection is not used again.
                 return Ok(());
             }
         }
-        if cookie.is_empty() {
-            lease.give_back();
-            return Ok(());
-        }
-        answer = page(directory, search, &mut lease, cookie).await?;
     }
+    Ok(())
 }
 
 /// A connection that waited for a scan may have died; before the first entry, that is no fault yet.

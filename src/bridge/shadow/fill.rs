@@ -1,13 +1,10 @@
-//! Reading the directory into the shadow: all of it, what changed since, and who is gone.
+//! Reading the directory into the shadow: all of it, and what changed since.
 //!
 //! The directory is read outside the store's jobs; what was read goes into them in batches.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use tokio::sync::mpsc;
 
 use super::record::{KINDS_AT, kinds_of};
 use super::rules::{definitions, moment};
@@ -114,37 +111,6 @@ pub(in crate::bridge) async fn refresh(
     Ok(reading.count)
 }
 
-/// Compares the ids that the directory has with those of the shadow: who is gone is forgotten, after the directory was
-/// asked a second time, and who is missing is read. Answers how many were forgotten or read.
-pub(in crate::bridge) async fn sweep(
-    directory: &Target,
-    store: &Store,
-    shape: &Arc<Shape>,
-) -> Result<usize, FillFault> {
-    let mut changed = 0;
-    for part in shape.parts() {
-        let begun = now();
-        let there = ids_in(directory, part).await?;
-        let known = ids_known(store, shape, part.kind).await?;
-        let gone: Vec<Vec<u8>> = known.difference(&there).cloned().collect();
-        let missing: Vec<Vec<u8>> = there.difference(&known).cloned().collect();
-        for values in gone.chunks(AT_ONCE) {
-            changed += confirm_gone(directory, store, shape, part, values, begun).await?;
-        }
-        for values in missing.chunks(AT_ONCE) {
-            let mut reading = Reading::new(directory, store, shape, &|_| {});
-            reading.read(part, part.filter.clone().and(any_of(part, values))).await?;
-            changed += reading.count;
-        }
-    }
-    let shape = Arc::clone(shape);
-    let old = now() - 600_000;
-    store
-        .write(Durability::Soon, async move |session: Session| Shadow::open(session, &shape)?.forget_graves(old))
-        .await?;
-    Ok(changed)
-}
-
 /// What is known of the schema counts from the next job on, so it is read before any entry.
 pub(super) async fn remember_schema(directory: &Target, store: &Store, shape: &Arc<Shape>) -> Result<(), FillFault> {
     // Without the schema comparisons go without regard to case.
@@ -167,51 +133,6 @@ async fn forget_unseen(store: &Store, shape: &Arc<Shape>, kind: ResourceKind, be
             return Ok(());
         }
     }
-}
-
-async fn ids_in(directory: &Target, part: &ResourceMapping) -> Result<HashSet<Vec<u8>>, Fault> {
-    let mut found = HashSet::new();
-    for base in part.search_bases() {
-        let search = search_for(base, part.filter.clone(), vec![part.id.attribute.clone()]);
-        directory
-            .scan(&search, &mut |entry| {
-                found.extend(entry.values(&part.id.attribute).first().cloned());
-                ControlFlow::Continue(())
-            })
-            .await?;
-    }
-    Ok(found)
-}
-
-async fn ids_known(store: &Store, shape: &Arc<Shape>, kind: ResourceKind) -> Result<HashSet<Vec<u8>>, StoreFault> {
-    let shape = Arc::clone(shape);
-    store.read(async move |session: Session| Shadow::open(session, &shape)?.known_ids(kind)).await
-}
-
-async fn confirm_gone(
-    directory: &Target,
-    store: &Store,
-    shape: &Arc<Shape>,
-    part: &ResourceMapping,
-    values: &[Vec<u8>],
-    begun: i64,
-) -> Result<usize, FillFault> {
-    let mut gone: HashSet<Vec<u8>> = values.iter().cloned().collect();
-    let filter = part.filter.clone().and(any_of(part, values));
-    for base in part.search_bases() {
-        for entry in directory.search(&search_for(base, filter.clone(), vec![part.id.attribute.clone()])).await? {
-            for value in entry.values(&part.id.attribute) {
-                gone.remove(value);
-            }
-        }
-    }
-    let (count, shape, id) = (gone.len(), Arc::clone(shape), part.id.clone());
-    let forget = async move |session: Session| {
-        let shadow = Shadow::open(session, &shape)?;
-        gone.iter().try_for_each(|value| shadow.forget(&id, value, begun))
-    };
-    store.write(Durability::Soon, forget).await?;
-    Ok(count)
 }
 
 pub(super) fn any_of(part: &ResourceMapping, ids: &[Vec<u8>]) -> Filter {
@@ -238,7 +159,7 @@ pub(super) struct Reading<'a> {
     store: &'a Store,
     shape: &'a Arc<Shape>,
     progress: &'a (dyn Fn(usize) + Send + Sync),
-    count: usize,
+    pub(super) count: usize,
     _reads: left::Reading<'a>,
 }
 
@@ -278,31 +199,30 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Reads one base; answers which entries have to be read again.
+    /// Reads one base; answers which entries have to be read again. The next page is asked for while one goes into the
+    /// store, and none beyond it: a store is slower than a directory, and what would pile up is all of the directory.
     async fn read_base(&mut self, part: &ResourceMapping, search: &Search) -> Result<Vec<Dn>, FillFault> {
-        let asked_at = now();
-        let (sender, mut batches) = mpsc::unbounded_channel();
-        let directory = self.directory;
-        let read = async move {
-            let mut batch = Batch::default();
-            let outcome = directory
-                .scan(search, &mut |entry| match batch.push(entry).map(|full| sender.send(full)) {
-                    Some(Err(_)) => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(()),
-                })
-                .await;
-            // Nobody takes it only when the store has failed.
-            let _ = sender.send(batch.entries);
-            outcome.map_err(FillFault::from)
-        };
-        let keep = async {
-            let mut again = Vec::new();
-            while let Some(batch) = batches.recv().await {
-                again.extend(self.take(part.kind, batch, asked_at).await?.again);
+        let (asked_at, mut again) = (now(), Vec::new());
+        let mut pages = self.directory.pages(search);
+        let mut page = pages.next().await?;
+        while let Some(entries) = page {
+            let taken = async { self.take_all(part.kind, entries, asked_at).await.map_err(FillFault::from) };
+            let next = async { pages.next().await.map_err(FillFault::from) };
+            let (taken, next) = futures_util::try_join!(taken, next)?;
+            again.extend(taken);
+            page = next;
+        }
+        Ok(again)
+    }
+
+    async fn take_all(&mut self, kind: ResourceKind, entries: Vec<Entry>, at: i64) -> Result<Vec<Dn>, StoreFault> {
+        let (mut batch, mut again) = (Batch::default(), Vec::new());
+        for entry in entries {
+            if let Some(full) = batch.push(entry) {
+                again.extend(self.take(kind, full, at).await?.again);
             }
-            Ok::<_, FillFault>(again)
-        };
-        let ((), again) = futures_util::try_join!(read, keep)?;
+        }
+        again.extend(self.take(kind, batch.entries, at).await?.again);
         Ok(again)
     }
 

@@ -1,7 +1,5 @@
 //! What is read of the directory goes into the shadow, unless the shadow knows better.
 
-use std::collections::HashSet;
-
 use super::record::Kinds;
 use super::{Doc, Rule, Shadow, doc, field, key};
 use crate::directory::{AttributeName, Dn, Entry};
@@ -132,18 +130,18 @@ impl Shadow {
         Ok(next)
     }
 
-    /// The ids of the entries of this kind, as the directory writes them.
-    pub(super) fn known_ids(&self, kind: ResourceKind) -> Result<HashSet<Vec<u8>>, StoreFault> {
-        let (mut ids, mut after) = (HashSet::new(), None::<Vec<u8>>);
-        let Some(part) = self.shape.part(kind) else { return Ok(ids) };
+    /// Shows `each` the ids of the entries of this kind, as the directory writes them.
+    pub(super) fn each_known_id(&self, kind: ResourceKind, each: &mut dyn FnMut(Vec<u8>)) -> Result<(), StoreFault> {
+        let mut after = None::<Vec<u8>>;
+        let Some(part) = self.shape.part(kind) else { return Ok(()) };
         loop {
             let page = self.session.with_prefix(&self.shape.space, &[], after.as_deref(), PAGE)?;
-            let Some(last) = page.last() else { return Ok(ids) };
+            let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.key.clone());
             for stored in page {
                 let doc = doc(&stored)?;
                 if doc.kinds.has(kind) {
-                    ids.extend(doc.entry.values(&part.id.attribute).first().cloned());
+                    doc.entry.values(&part.id.attribute).first().cloned().into_iter().for_each(&mut *each);
                 }
             }
         }

@@ -12,7 +12,7 @@
 //! | `find`, `evaluate`, `links` | searches |
 //! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
-//! | `learn`, `echo`, `fill`, `reread` | what comes from the directory |
+//! | `learn`, `echo`, `fill`, `sweep`, `reread` | what comes from the directory |
 //! | `left` | names that were left meanwhile |
 //! | `backlog`, `notes` | echoes that are kept until there is time for them |
 
@@ -34,6 +34,7 @@ mod reread;
 mod rules;
 mod run;
 mod shape;
+mod sweep;
 mod write;
 
 #[cfg(test)]
@@ -45,13 +46,14 @@ use jiff::Timestamp;
 
 pub(in crate::bridge) use backlog::{Backlog, note};
 pub(in crate::bridge) use echo::Echo;
-pub(in crate::bridge) use fill::{FillFault, count, fill, filled_at, is_filled, refresh, sweep};
+pub(in crate::bridge) use fill::{FillFault, count, fill, filled_at, is_filled, refresh};
 pub(in crate::bridge) use learn::Learned;
 pub(in crate::bridge) use left::Left;
 pub(in crate::bridge) use pins::unpin;
 pub(in crate::bridge) use reread::{forget_made, read_again, reread};
 pub(in crate::bridge) use run::Run;
 pub(in crate::bridge) use shape::Shape;
+pub(in crate::bridge) use sweep::sweep;
 
 use self::record::Kinds;
 use self::rules::{Rule, Rules};

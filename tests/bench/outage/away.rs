@@ -26,8 +26,7 @@ pub struct Away {
 
 /// What is accepted, and how the directory gets it. With the disk's own rate.
 pub async fn measure(stand: &mut Stand, sizes: Sizes) -> Outcome<(Vec<Away>, f64, Drained)> {
-    let mut known = people("known", sizes.owed.max(sizes.away[0]));
-    accept(stand, "known before", 32, stand.accepting.creates(&known)).await?.name(&mut known)?;
+    let known = known(stand, sizes.owed[0].max(sizes.away[0])).await?;
     stand.slapd.stop();
     let (mut measured, mut accepted) = (Vec::new(), 0);
     for (jobs, concurrency) in sizes.away.into_iter().zip([32, 1]) {
@@ -44,9 +43,16 @@ pub async fn measure(stand: &mut Stand, sizes: Sizes) -> Outcome<(Vec<Away>, f64
     }
     let fsync = waits_for_the_disk(stand.accepting.daemon.folder())?;
     stand.slapd.start();
-    drained::until_nothing_is_owed(stand, sizes.owed).await?;
-    let drained = drained::measure(stand, sizes.owed, &known, accepted).await?;
+    drained::until_nothing_is_owed(stand, sizes.owed[0]).await?;
+    let drained = drained::measure(stand, sizes.owed[0], &known, accepted).await?;
     Ok((measured, fsync, drained))
+}
+
+/// So many whom the directory has.
+pub async fn known(stand: &Stand, size: usize) -> Outcome<Vec<Person>> {
+    let mut known = people("known", size);
+    accept(stand, "known before", 32, stand.accepting.creates(&known)).await?.name(&mut known)?;
+    Ok(known)
 }
 
 /// What came of a race.

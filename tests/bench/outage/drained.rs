@@ -34,6 +34,13 @@ pub struct Drained {
     pub cost: Duration,
 }
 
+impl Drained {
+    /// The bridge's rate beside that of the directory alone.
+    pub fn ratio(&self) -> f64 {
+        self.rate / self.raw
+    }
+}
+
 /// Has `each` creates and as many patches of `known` accepted while the directory is down, and lets them drain.
 pub async fn measure(stand: &mut Stand, each: usize, known: &[Person], earlier: usize) -> Outcome<Drained> {
     let known = known.get(..each).ok_or("too few are known")?;

@@ -36,8 +36,9 @@ pub struct Bridge {
 }
 
 impl Stand {
-    pub async fn set() -> Outcome<Self> {
-        let slapd = Slapd::with(Options { equality_only: true, ..Options::default() });
+    /// `fsync`: the directory waits for the disk.
+    pub async fn set(fsync: bool) -> Outcome<Self> {
+        let slapd = Slapd::with(Options { equality_only: true, fsync, ..Options::default() });
         let refusing = Bridge::start(&slapd, "refuse", "when_unreachable = \"refuse\"").await?;
         let accepting = Bridge::start(&slapd, "accept", "").await?;
         accepting.daemon.wait_for_log("the directory was read; an outage is invisible from now on");
