@@ -7,13 +7,14 @@ use crate::directory::{Dialect, Dn, FaultKind, SchemaView};
 use crate::mapping::{Delete, Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
+use super::change::Change;
 use super::group_names::{Owed, Touched};
 use super::outage::{Departure, Leaver};
 use super::snapshot::Effect;
 use super::target::Target;
 use super::unmet::LeftOut;
 use super::{
-    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, protect, snapshot, write,
+    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, protect, snapshot,
 };
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
@@ -183,9 +184,9 @@ impl Carrier {
         match action {
             Action::Create(resource) => self.create(mapping, resource, earlier, asked).await,
             Action::Replace { id, resource } => {
-                self.update(mapping, id, write::Change::replace(mapping, resource), asked).await
+                self.update(mapping, id, Change::replace(mapping, resource), asked).await
             }
-            Action::Patch { id, patch } => self.update(mapping, id, write::Change::patch(mapping, patch)?, asked).await,
+            Action::Patch { id, patch } => self.update(mapping, id, Change::patch(mapping, patch)?, asked).await,
             Action::Delete { id } => self.delete(mapping, id, asked).await,
         }
     }

@@ -10,10 +10,10 @@ use crate::mapping::{
 };
 use crate::scim::Resource;
 
+use super::change::Change;
 use super::create::duplicate;
 use super::numbers::Given;
 use super::unmet::LeftOut;
-use super::write::Change;
 use super::{Action, Carrier, Fault, Intent};
 
 /// What an intent would do.

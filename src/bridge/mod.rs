@@ -5,6 +5,7 @@
 
 mod account;
 mod carrier;
+mod change;
 mod create;
 mod delete;
 mod explain;

@@ -1,18 +1,16 @@
 //! Changes of resources that are there.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::directory::{
     self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
     PasswordWay, Scope, Search,
 };
-use crate::mapping::{
-    MemberChange, MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish,
-};
-use crate::scim::{self, AttributePath, FaultKind, Patch, Projection, Resource};
+use crate::mapping::{MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
+use crate::scim::{self, FaultKind, Projection, Resource};
 
 use super::carrier::Asked;
+use super::change::Change;
 use super::create::duplicate;
 use super::membership::{Beside, Place};
 use super::unmet::LeftOut;
@@ -22,20 +20,6 @@ use super::{Carrier, Fault, Receipt};
 /// How often a change is planned anew because the entry moved on between reading and writing, or because it is not
 /// known whether the last attempt was carried out.
 pub(super) const ATTEMPTS: usize = 3;
-
-/// A change of a resource that is there: what it is apart from its members, and who its members are.
-#[derive(Debug)]
-pub(super) struct Change<'a> {
-    what: What<'a>,
-    pub members: Option<MemberChange>,
-}
-
-/// A change without what it asks of members.
-#[derive(Debug)]
-enum What<'a> {
-    Replace(Cow<'a, Resource>),
-    Patch(Cow<'a, Patch>),
-}
 
 /// One request to change a resource.
 struct Request<'a> {
@@ -49,48 +33,6 @@ struct Request<'a> {
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
-}
-
-impl<'a> Change<'a> {
-    /// PUT.
-    pub fn replace(mapping: &ResourceMapping, resource: &'a Resource) -> Self {
-        let members = mapping.members.as_ref().map(|_| MemberChange::of_resource(resource));
-        let mut resource = Cow::Borrowed(resource);
-        if resource.get(&AttributePath::core("members")).is_some() {
-            resource.to_mut().remove(&AttributePath::core("members"));
-        }
-        Self { what: What::Replace(resource), members }
-    }
-
-    /// PATCH.
-    pub fn patch(mapping: &ResourceMapping, patch: &'a Patch) -> Result<Self, Fault> {
-        let mut patch = Cow::Borrowed(patch);
-        let members = if mapping.members.is_some() { MemberChange::take_from(patch.to_mut())? } else { None };
-        Ok(Self { what: What::Patch(patch), members })
-    }
-
-    /// What `before` becomes, its members asked, and whether the client named only what changes.
-    pub fn wanted(&self, mapping: &ResourceMapping, before: &Resource) -> Result<(Cow<'_, Resource>, bool), Fault> {
-        Ok(match &self.what {
-            What::Replace(resource) => (Cow::Borrowed(&**resource), false),
-            What::Patch(patch) => (Cow::Owned(patch.apply(before, &mapping.schema)?), true),
-        })
-    }
-
-    /// Whether only single members come and go.
-    fn is_small(&self) -> bool {
-        matches!(&self.what, What::Patch(patch) if patch.operations.is_empty())
-            && self.members.as_ref().is_some_and(|members| !members.reset)
-    }
-
-    /// Whether it asks for nothing: it is only about what refers to the entry.
-    fn is_nothing(&self) -> bool {
-        matches!(&self.what, What::Patch(patch) if patch.operations.is_empty()) && self.members.is_none()
-    }
-
-    pub fn resets_members(&self) -> bool {
-        self.members.as_ref().is_some_and(|members| members.reset)
-    }
 }
 
 impl Carrier {
@@ -256,7 +198,7 @@ impl Carrier {
 
     /// A fault in a replace that shows without the entry: it is told before an unknown id is.
     pub(super) fn fault_of_body(&self, mapping: &ResourceMapping, change: &Change<'_>) -> Option<Fault> {
-        let What::Replace(resource) = &change.what else { return None };
+        let resource = change.replaced()?;
         mapping.check(resource, self.mode(false)).err().map(Fault::from)
     }
 
