@@ -85,12 +85,52 @@ async fn drain_to_the_disk(each: usize) -> Outcome<Drained> {
     Ok(drained)
 }
 
+type Value<'a> = &'a dyn Fn(&Round) -> Option<f64>;
+
+/// The spread of a value over all rounds.
+fn show(rounds: &[Round], value: Value<'_>, digits: usize) -> String {
+    let spread = Spread::of(rounds.iter().filter_map(value).collect());
+    spread.map_or("–".to_owned(), |spread| format!("{spread:.digits$}"))
+}
+
+/// The median of so many a second.
+fn rate(rounds: &[Round], value: Value<'_>) -> String {
+    let spread = Spread::of(rounds.iter().filter_map(value).collect());
+    spread.map_or(String::new(), |it| thousands(it.median))
+}
+
+fn drains(rounds: &[Round]) -> Table {
+    let show = |value: Value<'_>, digits: usize| show(rounds, value, digits);
+    let rate = |value: Value<'_>| rate(rounds, value);
+    let mut drain = Table::new(&[
+        "the directory",
+        "owed",
+        "directory alone/s",
+        "drained/s",
+        "ratio",
+        "bridge, CPU µs",
+        "look-up meanwhile, ms",
+        "99 %, ms",
+    ]);
+    for (at, directory) in DIRECTORIES.into_iter().enumerate() {
+        let look_up = |round: &Round| round.drained[at].look_ups;
+        drain.row(vec![
+            directory.to_owned(),
+            format!("{} creates, {0} patches", rounds.first().map_or(0, |round| round.drained[at].each)),
+            rate(&|round| Some(round.drained[at].raw)),
+            rate(&|round| Some(round.drained[at].rate)),
+            show(&|round| Some(round.drained[at].ratio()), 2),
+            show(&|round| Some(milliseconds(round.drained[at].cost) * 1e3), 0),
+            show(&|round| look_up(round).map(|(median, _)| milliseconds(median)), 2),
+            show(&|round| look_up(round).map(|(_, slow)| milliseconds(slow)), 2),
+        ]);
+    }
+    drain
+}
+
 fn to_markdown(rounds: &[Round]) -> String {
-    let spread = |value: &dyn Fn(&Round) -> Option<f64>| Spread::of(rounds.iter().filter_map(value).collect());
-    let show = |value: &dyn Fn(&Round) -> Option<f64>, digits: usize| {
-        spread(value).map_or("–".to_owned(), |spread| format!("{spread:.digits$}"))
-    };
-    let rate = |value: &dyn Fn(&Round) -> Option<f64>| spread(value).map_or(String::new(), |it| thousands(it.median));
+    let show = |value: Value<'_>, digits: usize| show(rounds, value, digits);
+    let rate = |value: Value<'_>| rate(rounds, value);
     let mut well = Table::new(&[
         "operation",
         "at once",
@@ -125,29 +165,7 @@ fn to_markdown(rounds: &[Round]) -> String {
             show(&|round| round.away.get(at).map(|away| milliseconds(away.cost) * 1e3), 0),
         ]);
     }
-    let mut drain = Table::new(&[
-        "the directory",
-        "owed",
-        "directory alone/s",
-        "drained/s",
-        "ratio",
-        "bridge, CPU µs",
-        "look-up meanwhile, ms",
-        "99 %, ms",
-    ]);
-    for (at, directory) in DIRECTORIES.into_iter().enumerate() {
-        let look_up = |round: &Round| round.drained[at].look_ups;
-        drain.row(vec![
-            directory.to_owned(),
-            format!("{} creates, {0} patches", rounds.first().map_or(0, |round| round.drained[at].each)),
-            rate(&|round| Some(round.drained[at].raw)),
-            rate(&|round| Some(round.drained[at].rate)),
-            show(&|round| Some(round.drained[at].ratio()), 2),
-            show(&|round| Some(milliseconds(round.drained[at].cost) * 1e3), 0),
-            show(&|round| look_up(round).map(|(median, _)| milliseconds(median)), 2),
-            show(&|round| look_up(round).map(|(_, slow)| milliseconds(slow)), 2),
-        ]);
-    }
+    let drain = drains(rounds);
     format!(
         "### While all is well\n\n{well}\n### While the directory is down\n\nThe disk: {} waits (fdatasync of 4 KiB) a second, one after \
          the other.\n\n{away}\n### When it is back\n\n{drain}\nMost resident memory of the bridge: {} MB.\n\n\
