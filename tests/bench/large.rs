@@ -45,6 +45,14 @@ pub async fn run(rounds: usize, quick: bool) -> Outcome<(String, String)> {
     };
     groups::judge(&groups, &mut judge);
     lists::judge(&lists, &mut judge);
+    let peaks = groups.iter().map(|one| one.peak_memory).chain(lists.iter().map(|one| one.peak_memory));
+    let peak = Spread::of(peaks.filter_map(crate::report::megabytes).collect());
+    judge(
+        "memory of the bridge at most, in all of these",
+        100.0,
+        " MB",
+        peak.map(|it| Spread { median: it.max, ..it }),
+    );
     let (groups, lists) = (groups::to_markdown(&groups), lists::to_markdown(&lists, sizes.page));
     Ok((server, format!("{groups}\n{lists}\n### Targets of groups and lists\n\n{targets}")))
 }

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
+use super::latest::Latest;
 use super::record::{KINDS_AT, kinds_of};
-use super::rules::{definitions, moment};
+use super::rules::definitions;
 use super::shape::Shape;
 use super::{Learned, SCHEMA, Shadow, left, now, written_time};
 use crate::bridge::target::Target;
@@ -24,12 +23,8 @@ const VALUES: usize = 20_000;
 pub(super) const AT_ONCE: usize = 200;
 /// How often an entry is read again that is changed while it is read.
 const AGAIN: usize = 3;
-/// Servers of one directory may have clocks that differ, and a change may show later than its stamp.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 /// The mark of a whole reading: the fingerprint of the table and when it was begun.
 const FILLED: &str = "shadow filled";
-/// The mark of the latest change stamp that was seen of a kind.
-const LATEST: &str = "shadow latest ";
 
 /// Why the directory could not be read into the shadow.
 #[derive(Debug, thiserror::Error)]
@@ -97,16 +92,20 @@ pub(in crate::bridge) async fn refresh(
     store: &Store,
     shape: &Arc<Shape>,
 ) -> Result<usize, FillFault> {
-    let mut reading = Reading::new(directory, store, shape, &|_| {});
+    let mut reading = Reading { changed: true, ..Reading::new(directory, store, shape, &|_| {}) };
     for part in shape.parts() {
-        let (space, name) = (shape.space.clone(), latest(part.kind));
-        let mark = store.read(async move |session: Session| session.mark(&space, &name)).await?;
-        let since = mark.as_deref().and_then(moment).and_then(|at| at.checked_sub(OVERLAP).ok());
+        let (space, kind, begun) = (shape.space.clone(), part.kind, now());
+        let latest = store.read(async move |session: Session| Latest::of(&session, &space, kind)).await?;
         let mut filter = part.filter.clone();
-        if let Some(since) = since {
+        if let Some(since) = latest.since() {
             filter = filter.and(Filter::GreaterOrEqual(shape.dialect.modified.clone(), written_time(since)));
         }
         reading.read(part, filter).await?;
+        if let Some(settled) = latest.settled_by(begun) {
+            let space = shape.space.clone();
+            let settle = async move |session: Session| settled.replace(&session, &space, kind, &latest);
+            store.write(Durability::Soon, settle).await?;
+        }
     }
     Ok(reading.count)
 }
@@ -143,10 +142,6 @@ pub(super) fn search_for(base: Dn, filter: Filter, attributes: Vec<AttributeName
     Search { base, scope: Scope::Sub, filter, attributes, size_limit: 0 }
 }
 
-fn latest(kind: ResourceKind) -> String {
-    [LATEST, kind.name()].concat()
-}
-
 /// What one batch came to.
 struct Taken {
     /// Entries that were changed after they were asked for.
@@ -160,6 +155,8 @@ pub(super) struct Reading<'a> {
     shape: &'a Arc<Shape>,
     progress: &'a (dyn Fn(usize) + Send + Sync),
     pub(super) count: usize,
+    /// Only what changed is read, and of that most is known.
+    changed: bool,
     _reads: left::Reading<'a>,
 }
 
@@ -170,7 +167,7 @@ impl<'a> Reading<'a> {
         shape: &'a Arc<Shape>,
         progress: &'a (dyn Fn(usize) + Send + Sync),
     ) -> Self {
-        Self { directory, store, shape, progress, count: 0, _reads: shape.backlog.left.reading() }
+        Self { directory, store, shape, progress, count: 0, changed: false, _reads: shape.backlog.left.reading() }
     }
 
     /// Reads what `filter` finds into the shadow.
@@ -231,8 +228,13 @@ impl<'a> Reading<'a> {
             return Ok(Taken { again: Vec::new() });
         }
         self.count += batch.len();
-        let shape = Arc::clone(self.shape);
-        let learn = async move |session: Session| learn_all(&Shadow::open(session, &shape)?, kind, batch, asked_at);
+        let (shape, changed) = (Arc::clone(self.shape), self.changed);
+        let learn = async move |session: Session| {
+            let shadow = Shadow::open(session, &shape)?;
+            learn_all(&shadow, kind, batch, &|entry| {
+                if changed { shadow.learn_changed(entry, kind, asked_at) } else { shadow.learn(entry, kind, asked_at) }
+            })
+        };
         let taken = self.store.write(Durability::Soon, learn).await?;
         (self.progress)(self.count);
         Ok(taken)
@@ -255,18 +257,19 @@ impl Batch {
     }
 }
 
-fn learn_all(shadow: &Shadow, kind: ResourceKind, batch: Vec<Entry>, asked_at: i64) -> Result<Taken, StoreFault> {
+/// Keeps a batch with `learn`, and notes the latest change stamp in it.
+fn learn_all(
+    shadow: &Shadow,
+    kind: ResourceKind,
+    batch: Vec<Entry>,
+    learn: &dyn Fn(Entry) -> Result<Learned, StoreFault>,
+) -> Result<Taken, StoreFault> {
     let mut taken = Taken { again: Vec::new() };
-    let (space, name) = (&shadow.shape.space, latest(kind));
-    let before = shadow.session.mark(space, &name)?;
-    let mut last = before.clone();
+    let mut latest = Latest::of(&shadow.session, &shadow.shape.space, kind)?;
     for entry in batch {
-        let stamp = entry.values(&shadow.shape.dialect.modified).first().cloned();
-        if stamp.as_deref().and_then(moment) > last.as_deref().and_then(moment) {
-            last = stamp;
-        }
+        latest.see(entry.values(&shadow.shape.dialect.modified).first());
         let dn = entry.dn.clone();
-        match shadow.learn(entry, kind, asked_at)? {
+        match learn(entry)? {
             Learned::Newer => taken.again.push(dn),
             Learned::NoId => {
                 tracing::warn!(entry = %dn, "the entry does not show its id; it is left out of the shadow");
@@ -274,8 +277,6 @@ fn learn_all(shadow: &Shadow, kind: ResourceKind, batch: Vec<Entry>, asked_at: i
             Learned::Kept | Learned::Held => {}
         }
     }
-    if let Some(last) = last.filter(|last| before.as_ref() != Some(last)) {
-        shadow.session.set_mark(space, &name, &last)?;
-    }
+    latest.keep(&shadow.session, &shadow.shape.space, kind)?;
     Ok(taken)
 }

@@ -27,6 +27,22 @@ impl Shadow {
     /// Keeps an entry of the directory that was asked for at `asked_at`, in milliseconds since 1970, and found by the
     /// filter of `kind`.
     pub fn learn(&self, entry: Entry, kind: ResourceKind, asked_at: i64) -> Result<Learned, StoreFault> {
+        self.take_in(entry, kind, asked_at, false)
+    }
+
+    /// The same with an entry that was found because it changed: what the bridge has written itself is known already,
+    /// and stays as it is.
+    pub fn learn_changed(&self, entry: Entry, kind: ResourceKind, asked_at: i64) -> Result<Learned, StoreFault> {
+        self.take_in(entry, kind, asked_at, true)
+    }
+
+    fn take_in(
+        &self,
+        mut entry: Entry,
+        kind: ResourceKind,
+        asked_at: i64,
+        spare_known: bool,
+    ) -> Result<Learned, StoreFault> {
         let Some(id) = self.shape.part(kind).map(|part| &part.id) else { return Ok(Learned::NoId) };
         let Some(text) = id.of(&entry) else { return Ok(Learned::NoId) };
         let own_key = key::of(&entry.dn);
@@ -46,9 +62,10 @@ impl Shadow {
         if known.iter().any(|doc| doc.stamp > asked_at) || self.shows_left(&entry, asked_at) {
             return Ok(Learned::Newer);
         }
-        let mut kinds = Kinds::only(kind);
-        if let Some(doc) = &by_id {
-            kinds = doc.kinds.with(kind, true);
+        let kinds = by_id.as_ref().map_or_else(|| Kinds::only(kind), |doc| doc.kinds.with(kind, true));
+        self.strip(&mut entry);
+        if spare_known && same && by_id.as_ref().is_some_and(|doc| is_known(doc, &entry, kinds)) {
+            return Ok(Learned::Kept);
         }
         if let Some(other) = by_name.filter(|_| !same) {
             self.session.delete(other.row)?;
@@ -56,7 +73,7 @@ impl Shadow {
         if let Some(moved) = by_id.filter(|_| !same) {
             self.session.rekey(moved.row, &own_key)?;
         }
-        self.keep_read(entry, kinds, asked_at)?;
+        self.keep_stripped(entry, kinds, asked_at)?;
         Ok(Learned::Kept)
     }
 
@@ -82,8 +99,12 @@ impl Shadow {
 
     /// Keeps an entry as the directory showed it.
     pub(super) fn keep_read(&self, mut entry: Entry, kinds: Kinds, stamp: i64) -> Result<(), StoreFault> {
-        let links = self.shape.members().map(|members| (members.attribute.clone(), entry.remove(&members.attribute)));
         self.strip(&mut entry);
+        self.keep_stripped(entry, kinds, stamp)
+    }
+
+    fn keep_stripped(&self, mut entry: Entry, kinds: Kinds, stamp: i64) -> Result<(), StoreFault> {
+        let links = self.shape.members().map(|members| (members.attribute.clone(), entry.remove(&members.attribute)));
         let doc = self.keep(entry, kinds, stamp)?;
         if let Some((attribute, values)) = links {
             self.replace_links(doc.row, &attribute, &values)?;
@@ -158,4 +179,12 @@ impl Shadow {
         }
         Ok(())
     }
+}
+
+/// Whether keeping the entry again would change nothing. Groups are never called known: their members stand elsewhere.
+fn is_known(doc: &Doc, entry: &Entry, kinds: Kinds) -> bool {
+    doc.kinds == kinds
+        && !kinds.has(ResourceKind::Group)
+        && doc.entry == *entry
+        && doc.entry.dn.as_str() == entry.dn.as_str()
 }

@@ -12,7 +12,7 @@
 //! | `find`, `evaluate`, `links` | searches |
 //! | `write`, `change` | add, modify, rename, delete |
 //! | `pins` | what owed items have changed |
-//! | `learn`, `echo`, `fill`, `sweep`, `reread` | what comes from the directory |
+//! | `learn`, `echo`, `fill`, `latest`, `sweep`, `reread` | what comes from the directory |
 //! | `left` | names that were left meanwhile |
 //! | `backlog`, `notes` | echoes that are kept until there is time for them |
 
@@ -24,6 +24,7 @@ mod fill;
 mod find;
 mod follow;
 mod key;
+mod latest;
 mod learn;
 mod left;
 mod links;

@@ -3,6 +3,7 @@
 mod backlog;
 mod beside;
 mod carried;
+mod changed;
 mod mirror;
 mod operations;
 mod slapd;

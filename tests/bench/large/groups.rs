@@ -33,7 +33,7 @@ pub struct Measured {
     /// Bytes of the answer that holds all members.
     answer: usize,
     rounds: Vec<Round>,
-    peak_memory: u64,
+    pub peak_memory: u64,
 }
 
 /// Measures groups of these sizes. Also returns what the server calls itself.
@@ -41,6 +41,7 @@ pub async fn measure(sizes: &[usize], rounds: usize) -> Outcome<(String, Vec<Mea
     let largest = sizes.iter().copied().max().unwrap_or_default();
     // Behind the members stand those who come and go.
     let mut place = Place::make(largest + 2, sizes).await?;
+    place.read_whole().await?;
     let mut measured = Vec::new();
     for members in sizes {
         let mut group = Group::find(&mut place, *members, [largest, largest + 1]).await?;

@@ -74,6 +74,15 @@ impl Place {
         Ok((took, serde_json::from_slice(body)?))
     }
 
+    /// Waits until the bridge has read the directory into its shadow, which it does beside everything else.
+    pub async fn read_whole(&self) -> Outcome<()> {
+        while !self.daemon.log_text().contains("the directory was read;") {
+            self.check_log()?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
     /// The bridge has had nothing to complain about.
     pub fn check_log(&self) -> Outcome<()> {
         match self.daemon.log_text().lines().find(|line| line.contains("\"ERROR\"")) {
