@@ -66,6 +66,7 @@ mod nested;
 mod numbers;
 mod okta_lifecycle;
 mod okta_spec;
+mod others;
 mod outage;
 mod parked;
 mod passwords;

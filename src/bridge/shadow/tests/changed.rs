@@ -1,6 +1,7 @@
 //! What is read again because it changed: most of it the bridge has written itself.
 
 use super::*;
+use crate::bridge::target::Target;
 use crate::scim::ResourceKind;
 
 const ADA: &str = "uid=ada,ou=people,dc=x";
@@ -61,4 +62,42 @@ async fn a_whole_reading_writes_down_that_it_saw_an_entry_and_a_group_is_always_
             assert_eq!(held.values(&name("member")), values(&["uid=bob,ou=people,dc=x"]));
         })
         .await;
+}
+
+/// One round of asking `corp` for what changed.
+async fn refreshed(corp: &World, world: &World) -> usize {
+    let (store, shape) = (world.store.clone(), Arc::clone(&world.shape));
+    corp.run(async move |shadow| refresh(&Target::Shadow(shadow), &store, &shape).await.unwrap()).await
+}
+
+/// As if the latest change had been seen so many milliseconds ago.
+async fn wait(world: &World, milliseconds: i64) {
+    let wait = async move |shadow: Shadow| {
+        let (space, mark) = (&shadow.shape.space, "shadow latest User");
+        let now = String::from_utf8(shadow.session.mark(space, mark).unwrap().unwrap()).unwrap();
+        let (stamp, seen) = now.split_once(' ').unwrap();
+        let earlier = seen.parse::<i64>().map_or(seen.to_owned(), |seen| (seen - milliseconds).to_string());
+        shadow.session.set_mark(space, mark, format!("{stamp} {earlier}").as_bytes()).unwrap();
+    };
+    world.run(wait).await;
+}
+
+#[tokio::test]
+async fn many_changes_of_one_moment_are_read_again_once_and_not_for_ever() {
+    let (corp, world) = (World::new().await, World::new().await);
+    corp.run(async |shadow| {
+        shadow.add(&dn(ADA), &person("ada"), &[]).unwrap();
+    })
+    .await;
+    assert_eq!(refreshed(&corp, &world).await, 1);
+    assert_eq!(refreshed(&corp, &world).await, 1, "something as old could still come");
+    wait(&world, 60_000).await;
+    assert_eq!(refreshed(&corp, &world).await, 1, "what came meanwhile is read");
+    assert_eq!(refreshed(&corp, &world).await, 0);
+    // A later change; stamps tell whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    corp.run(async |shadow| modify(&shadow, ADA, &[replace("title", &["Dr"])]).unwrap()).await;
+    assert_eq!(refreshed(&corp, &world).await, 1);
+    let title = world.run(async |shadow| at(&shadow, ADA, &["title"]).text(&name("title")).map(str::to_owned)).await;
+    assert_eq!(title.as_deref(), Some("Dr"));
 }
