@@ -17,6 +17,8 @@ impl Carrier {
         Asked { if_match, home, touched, progress, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
+        // Nobody else takes the name as long as something may refer to who had it.
+        let under_way = self.inner.target.under_way();
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
         let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
         // What may refer to the entry does so by the name that it had when it was asked for.
@@ -38,6 +40,7 @@ impl Carrier {
                 self.touch_members(touched, &entry.dn).await?;
             }
             progress.leaves(&entry.dn);
+            under_way.announce(&entry.dn, None, progress.kept());
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
@@ -109,6 +112,7 @@ impl Carrier {
 
     /// Takes away what refers to an entry that stood here and is gone.
     async fn tidy_gone(&self, mapping: &ResourceMapping, old: &Dn) -> Result<(), directory::Fault> {
+        self.inner.target.left(old, None);
         if !self.is_taken(old, None).await? {
             self.tidy(old, None).await?;
         }

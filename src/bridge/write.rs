@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::directory::{
     self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
-    PasswordWay, Scope, Search,
+    PasswordWay, Scope, Search, UnderWay,
 };
 use crate::mapping::{MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, FaultKind, Projection, Resource};
@@ -12,6 +12,7 @@ use crate::scim::{self, FaultKind, Projection, Resource};
 use super::carrier::Asked;
 use super::change::Change;
 use super::create::duplicate;
+use super::late::{Names, Written};
 use super::membership::{Beside, Place};
 use super::unmet::LeftOut;
 use super::version::{check_version, unchanged};
@@ -33,6 +34,7 @@ struct Request<'a> {
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
+    under_way: &'a UnderWay,
 }
 
 impl Carrier {
@@ -45,6 +47,25 @@ impl Carrier {
         asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
+        for _ in 1..ATTEMPTS {
+            let under_way = self.inner.target.under_way();
+            let outcome = self.update_now(mapping, id, &change, asked, &under_way).await;
+            // Some servers refuse the name of somebody who has just left it.
+            if matches!(outcome, Ok(_) | Err(Fault::Unavailable { .. })) || !under_way.may_be_late() {
+                return outcome;
+            }
+        }
+        self.update_now(mapping, id, &change, asked, &self.inner.target.under_way()).await
+    }
+
+    async fn update_now(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        change: &Change<'_>,
+        asked: Asked<'_>,
+        under_way: &UnderWay,
+    ) -> Result<Receipt, Fault> {
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(wanted)) => self.member_delta(members, Some(id), wanted, asked.left_out).await?,
             _ => MemberDelta::default(),
@@ -52,12 +73,14 @@ impl Carrier {
         let plain = change.is_small() && asked.if_match.is_none() && !asked.answer;
         if let Some(members) = mapping.members.as_ref().filter(|_| plain) {
             self.touch(asked.touched, &delta);
-            self.change_members(mapping, members, id, &delta).await?;
+            self.change_members(mapping, members, id, &delta, under_way).await?;
+            let written = Written { mapping, id, delta: &delta, entry: None };
+            self.follow_late(written, asked, under_way).await?;
             return Ok(Receipt::Changed);
         }
         let mark = self.change_mark(asked.if_match).await;
         let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
-        let request = Request { mapping, id, change: &change, delta, asked, mark, home };
+        let request = Request { mapping, id, change, delta, asked, mark, home, under_way };
         for left in (0..ATTEMPTS).rev() {
             if let Some(receipt) = self.attempt(&request, left).await? {
                 return Ok(receipt);
@@ -102,6 +125,12 @@ impl Carrier {
             self.may_change(&entry.dn, &update.renamed(&entry.dn)).await?;
         }
         self.touch(asked.touched, &delta);
+        let now = update.renamed(&entry.dn);
+        if update.rename.is_some() {
+            request.under_way.wait_for(&now).await;
+            request.under_way.announce(&entry.dn, Some(&now), asked.progress.kept());
+        }
+        let kept = change.resets_members().then(|| delta.clone());
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
         let read_back = if self.is_blind(asked) { &[] } else { &*attributes };
         let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
@@ -111,12 +140,13 @@ impl Carrier {
                     place.nobody = nobody.map_err(|fault| self.fault(fault))?;
                 }
                 let read_back = if asked.answer { attributes.clone() } else { Vec::new() };
-                let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
+                let modifications = update.modifications.clone();
+                let beside = Beside { modifications, read_back, assertion: unchanged, exchange: false };
                 self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
             }
             None => self.carry_out_account(mapping, &entry, &mut update, read_back, unchanged).await,
         };
-        let changed = match outcome {
+        let mut changed = match outcome {
             Ok(changed) => changed,
             Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
             Err(fault) if moved_on(&fault) || (bound && self.is_there_or_gone(&fault)) => {
@@ -126,7 +156,13 @@ impl Carrier {
             Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
             Err(fault) => return Err(self.fault(fault)),
         };
-        self.tidy_names(Some(home), asked, Some((&entry.dn, &update.renamed(&entry.dn)))).await?;
+        self.tidy_names(Some(home), asked, Some((&entry.dn, &now))).await?;
+        let names = Names::Changed(&update.modifications);
+        let delta = kept.as_ref().unwrap_or(&request.delta);
+        let written = Written { mapping, id, delta, entry: Some((&now, names)) };
+        if self.follow_late(written, asked, request.under_way).await? {
+            changed = None;
+        }
         self.receipt(request, &update, entry, changed).await.map(Some)
     }
 

@@ -72,6 +72,7 @@ mod passwords;
 mod policies;
 mod protect;
 mod queue;
+mod races;
 mod running;
 mod search_all;
 mod systemd;
