@@ -129,7 +129,7 @@ impl Carrier {
             entry = self.entry_at(&dn, self.all_attributes(mapping)).await?;
         }
         let id = mapping.id.of(&entry).unwrap_or_default();
-        let written = Written { mapping, id: &id, delta: &listed, entry: Some((&dn, Names::New(&names))) };
+        let written = Written { mapping, id: &id, came: &listed, went: &[], entry: Some((&dn, Names::New(&names))) };
         if self.follow_late(written, asked, under_way).await? && !blind {
             entry = self.entry_at(&dn, self.all_attributes(mapping)).await?;
         }
@@ -319,10 +319,10 @@ impl<'a> Birth<'a> {
 }
 
 /// Everybody whom a new group gets as a member.
-fn first_members(mapping: &ResourceMapping, plan: &NewEntry, later: &MemberDelta) -> MemberDelta {
-    let Some(members) = &mapping.members else { return MemberDelta::default() };
+fn first_members(mapping: &ResourceMapping, plan: &NewEntry, later: &MemberDelta) -> Vec<Vec<u8>> {
+    let Some(members) = &mapping.members else { return Vec::new() };
     let first = plan.attributes.iter().filter(|(name, _)| *name == members.attribute).flat_map(|(_, values)| values);
-    MemberDelta { add: first.chain(&later.add).cloned().collect(), remove: Vec::new() }
+    first.chain(&later.add).cloned().collect()
 }
 
 fn dn_form(value: &[u8]) -> Vec<u8> {

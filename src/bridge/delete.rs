@@ -1,6 +1,6 @@
 //! Resources that go.
 
-use crate::directory::{self, Dn, Entry};
+use crate::directory::{self, Dn, Entry, Rdn};
 use crate::mapping::{Delete, ResourceMapping};
 
 use super::carrier::Asked;
@@ -27,7 +27,7 @@ impl Carrier {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
                 (Err(Fault::NotFound { .. }), Some(dn)) => {
-                    self.tidy_gone(mapping, dn).await.map_err(|fault| self.fault(fault))?;
+                    self.tidy_gone(mapping, id, dn).await.map_err(|fault| self.fault(fault))?;
                     return Ok(Receipt::Deleted);
                 }
                 (other, _) => other?,
@@ -102,23 +102,34 @@ impl Carrier {
         let Some(rdn) = entry.dn.rdn() else { return Ok(entry.dn.clone()) };
         let moved = self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await;
         let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
-        let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
-            return moved.map(|_| container.below(&rdn));
-        };
-        let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
-        let rdn = rdn.replacing(attribute, &name);
+        let apart = || told_apart(&rdn, &mapping.id.of(entry)?);
+        let Some(rdn) = taken.then(apart).flatten() else { return moved.map(|_| container.below(&rdn)) };
         self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(|_| container.below(&rdn))
     }
 
     /// Takes away what refers to an entry that stood here and is gone.
-    async fn tidy_gone(&self, mapping: &ResourceMapping, old: &Dn) -> Result<(), directory::Fault> {
+    pub(super) async fn tidy_gone(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        old: &Dn,
+    ) -> Result<(), directory::Fault> {
         self.inner.target.left(old, None);
         if !self.is_taken(old, None).await? {
             self.tidy(old, None).await?;
         }
-        match (&mapping.delete, old.rdn()) {
-            (Delete::MoveTo(container), Some(rdn)) => self.tidy(&container.below(&rdn), None).await,
-            _ => Ok(()),
+        let (Delete::MoveTo(container), Some(rdn)) = (&mapping.delete, old.rdn()) else { return Ok(()) };
+        self.tidy(&container.below(&rdn), None).await?;
+        match told_apart(&rdn, id) {
+            Some(rdn) => self.tidy(&container.below(&rdn), None).await,
+            None => Ok(()),
         }
     }
+}
+
+/// The name of a deleted entry where another one of its name was deleted before.
+fn told_apart(rdn: &Rdn, id: &str) -> Option<Rdn> {
+    let attribute = rdn.attributes().next()?;
+    let name = [rdn.value_of(attribute).unwrap_or_default(), id].join("-");
+    Some(rdn.replacing(attribute, &name))
 }

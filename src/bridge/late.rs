@@ -22,8 +22,10 @@ pub(super) struct Written<'a> {
     pub mapping: &'a ResourceMapping,
     /// Its id.
     pub id: &'a str,
-    /// Who was to come and to go.
-    pub delta: &'a MemberDelta,
+    /// Who was to come, as groups hold it.
+    pub came: &'a [Vec<u8>],
+    /// And who was to go.
+    pub went: &'a [Vec<u8>],
     /// The entry, where other attributes may hold names.
     pub entry: Option<(&'a Dn, Names<'a>)>,
 }
@@ -51,11 +53,11 @@ impl Carrier {
         }
         let mut late = false;
         let mut references = written.references();
-        let mut delta = Cow::Borrowed(written.delta);
+        let (mut came, mut went) = (Cow::Borrowed(written.came), Cow::Borrowed(written.went));
         loop {
             let mut rest = None;
             if let Some(members) = &written.mapping.members {
-                let listed = Listed::new(members, &delta);
+                let listed = Listed::new(members, &came, &went);
                 // Who puts the new name in the place of the old one may have found that before it was taken out.
                 moving.retain(|it| !it.gone && listed.takes_out(it));
                 if !moving.is_empty() {
@@ -77,7 +79,8 @@ impl Carrier {
                 return Ok(late);
             }
             late = true;
-            delta = Cow::Owned(rest.unwrap_or_default());
+            let MemberDelta { add, remove } = rest.unwrap_or_default();
+            (came, went) = (Cow::Owned(add), Cow::Owned(remove));
             (moved, moving) = (under_way.moved(), under_way.moving());
         }
     }
@@ -143,9 +146,9 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn new(members: &'a Members, delta: &'a MemberDelta) -> Self {
+    fn new(members: &'a Members, came: &'a [Vec<u8>], went: &'a [Vec<u8>]) -> Self {
         let all = |values: &'a [Vec<u8>]| values.iter().map(|value| form(members, value)).collect();
-        Self { members, came: all(&delta.add), went: all(&delta.remove) }
+        Self { members, came: all(came), went: all(went) }
     }
 
     fn value(&self, dn: &Dn) -> Option<Vec<u8>> {

@@ -6,7 +6,7 @@ use crate::directory::{
     self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
     PasswordWay, Scope, Search, UnderWay,
 };
-use crate::mapping::{MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
+use crate::mapping::{MemberDelta, Members, NewPassword, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, FaultKind, Projection, Resource};
 
 use super::carrier::Asked;
@@ -34,7 +34,20 @@ struct Request<'a> {
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
+    /// Knows who leaves their name since the request began.
     under_way: &'a UnderWay,
+}
+
+impl Request<'_> {
+    /// Who comes and who goes, of a group as it was read.
+    fn delta_of(&self, entry: &Entry) -> MemberDelta {
+        match &self.mapping.members {
+            Some(members) if self.change.resets_members() => {
+                members.delta(&members.take_values(&mut entry.clone()), self.delta.add.clone())
+            }
+            _ => self.delta.clone(),
+        }
+    }
 }
 
 impl Carrier {
@@ -74,7 +87,7 @@ impl Carrier {
         if let Some(members) = mapping.members.as_ref().filter(|_| plain) {
             self.touch(asked.touched, &delta);
             self.change_members(mapping, members, id, &delta, under_way).await?;
-            let written = Written { mapping, id, delta: &delta, entry: None };
+            let written = Written { mapping, id, came: &delta.add, went: &delta.remove, entry: None };
             self.follow_late(written, asked, under_way).await?;
             return Ok(Receipt::Changed);
         }
@@ -108,19 +121,11 @@ impl Carrier {
         let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out), bound).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
         self.touch_update(asked.touched, mapping, &entry, &update).await?;
-        if update.rename.is_some() {
-            asked.progress.leaves(home);
-        }
         if update.is_empty() && mapping.members.is_none() {
             self.tidy_names(Some(home), asked, Some((&entry.dn, &entry.dn))).await?;
             return Ok(Some(if asked.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
-        let delta = match &mapping.members {
-            Some(members) if change.resets_members() => {
-                members.delta(&members.take_values(&mut entry.clone()), request.delta.add.clone())
-            }
-            _ => request.delta.clone(),
-        };
+        let delta = request.delta_of(&entry);
         if !update.is_empty() || !delta.is_empty() {
             self.may_change(&entry.dn, &update.renamed(&entry.dn)).await?;
         }
@@ -128,9 +133,10 @@ impl Carrier {
         let now = update.renamed(&entry.dn);
         if update.rename.is_some() {
             request.under_way.wait_for(&now).await;
+            asked.progress.leaves(home);
             request.under_way.announce(&entry.dn, Some(&now), asked.progress.kept());
         }
-        let kept = change.resets_members().then(|| delta.clone());
+        let went = change.resets_members().then(|| delta.remove.clone());
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
         let read_back = if self.is_blind(asked) { &[] } else { &*attributes };
         let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
@@ -146,33 +152,53 @@ impl Carrier {
             }
             None => self.carry_out_account(mapping, &entry, &mut update, read_back, unchanged).await,
         };
-        let mut changed = match outcome {
-            Ok(changed) => changed,
-            Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
-            Err(fault) if moved_on(&fault) || (bound && self.is_there_or_gone(&fault)) => {
-                tracing::debug!(%fault, "the entry moved on, planning again");
-                return Ok(None);
+        match outcome {
+            Ok(changed) => {
+                self.tidy_names(Some(home), asked, Some((&entry.dn, &now))).await?;
+                let changed = self.follow_update(request, &update, (&now, went), changed).await?;
+                self.receipt(request, &update, entry, changed).await.map(Some)
             }
-            Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
-            Err(fault) => return Err(self.fault(fault)),
-        };
-        self.tidy_names(Some(home), asked, Some((&entry.dn, &now))).await?;
-        let names = Names::Changed(&update.modifications);
-        let delta = kept.as_ref().unwrap_or(&request.delta);
-        let written = Written { mapping, id, delta, entry: Some((&now, names)) };
-        if self.follow_late(written, asked, request.under_way).await? {
-            changed = None;
+            Err(fault) => self.judge(mapping, fault, bound).map(|()| None),
         }
-        self.receipt(request, &update, entry, changed).await.map(Some)
+    }
+
+    /// Whether a change that failed is to be planned anew.
+    fn judge(&self, mapping: &ResourceMapping, fault: directory::Fault, bound: bool) -> Result<(), Fault> {
+        if !self.gives_up(&fault) && (moved_on(&fault) || (bound && self.is_there_or_gone(&fault))) {
+            tracing::debug!(%fault, "the entry moved on, planning again");
+            return Ok(());
+        }
+        Err(if fault.is_uniqueness() { taken(mapping, &fault) } else { self.fault(fault) })
+    }
+
+    /// Whoever left a name that was just written into the entry at `now` is followed. `went`: the members who were taken out,
+    /// where it is not as the client said. Returns `changed`, if it is still as the entry is.
+    async fn follow_update(
+        &self,
+        request: &Request<'_>,
+        update: &Update,
+        (now, went): (&Dn, Option<Vec<Vec<u8>>>),
+        changed: Option<Entry>,
+    ) -> Result<Option<Entry>, Fault> {
+        let Request { mapping, id, asked, under_way, .. } = *request;
+        // All who were to be in count, for an attempt that was lost may have written them.
+        let (came, went) = (&request.delta.add, went.as_ref().unwrap_or(&request.delta.remove));
+        let entry = Some((now, Names::Changed(&update.modifications)));
+        let late = self.follow_late(Written { mapping, id, came, went, entry }, asked, under_way).await?;
+        Ok(changed.filter(|_| !late))
     }
 
     /// The entry is not there. Who asks for nothing of it minds what referred to it.
     async fn missing(&self, request: &Request<'_>, fault: Fault) -> Result<Option<Receipt>, Fault> {
-        let Request { mapping, change, asked, .. } = *request;
+        let Request { mapping, id, change, asked, .. } = *request;
         if !matches!(fault, Fault::NotFound { .. }) || !change.is_nothing() || asked.home.is_none() {
             return Err(self.fault_of_body(mapping, change).unwrap_or(fault));
         }
         self.tidy_names(asked.home, asked, None).await?;
+        if let Some(home) = asked.home {
+            // It may be kept elsewhere, and a server with referential integrity has let references follow.
+            self.tidy_gone(mapping, id, home).await.map_err(|fault| self.fault(fault))?;
+        }
         Ok(Some(Receipt::Changed))
     }
 
@@ -355,26 +381,6 @@ impl Carrier {
         } else if let Err(fault) = self.tidy(now, Some(old)).await {
             tracing::error!(entry = %old, %fault, "references to the entry by a name that it had for a moment may be left");
         }
-    }
-
-    /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so; `left_out`
-    /// takes note of it.
-    pub(super) async fn mentioned(
-        &self,
-        mapping: &ResourceMapping,
-        resource: &Resource,
-        left_out: &LeftOut,
-    ) -> Result<Mentions, Fault> {
-        let asked = mapping.mentions(resource);
-        if asked.is_empty() {
-            return Ok(Mentions::default());
-        }
-        let resolved = self.resolve(asked.clone()).await?;
-        for mention in asked.iter().filter(|mention| resolved.get(mention).is_none()) {
-            tracing::warn!(reference = mention.text, "nothing in the directory is meant by this reference; left out");
-        }
-        left_out.note(mapping.unmet(resource, &resolved));
-        Ok(resolved)
     }
 
     /// Refuses a resource whose unique name another entry has; `own` is the name of an entry that may be its own.

@@ -317,7 +317,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_not_taken_before_all_have_ended_who_may_mean_whom_it_belonged_to() {
         let moves = Arc::new(Moves::default());
-        let (early, leaver) = (moves.begin(), moves.begin());
+        let (early, leaver, ada) = (moves.begin(), moves.begin(), dn("ada"));
         leaver.announce(&dn("ada"), None, None);
         moves.left(&dn("ada"), None);
         assert!(soon(leaver.wait_for(&dn("bob"))).await);
@@ -325,7 +325,7 @@ mod tests {
         let taker = moves.begin();
         assert!(!soon(taker.wait_for(&dn("ada"))).await);
         assert!(soon(early.wait_for(&dn("ada"))).await, "nobody waits for themselves");
-        let (waited, ()) = tokio::join!(soon(taker.wait_for(&dn("ada"))), async { drop(early) });
+        let (waited, ()) = tokio::join!(soon(taker.wait_for(&ada)), async { drop(early) });
         assert!(waited);
     }
 
@@ -339,7 +339,9 @@ mod tests {
         assert_eq!(moving, [Moved { old: dn("ada"), names: vec![dn("eve")], gone: false }]);
         assert!(leaver.moving().is_empty());
         assert!(!soon(change.settled(&moving)).await);
-        let (settled, ()) = tokio::join!(soon(change.settled(&moving)), async { moves.tidied(&dn("ada")) });
+        let (settled, ()) = tokio::join!(soon(change.settled(&moving)), async {
+            moves.tidied(&dn("ada"));
+        });
         assert!(settled && change.moving().is_empty());
         leaver.announce(&dn("ada"), None, None);
         let (settled, ()) = tokio::join!(soon(change.settled(&moving)), async { drop(leaver) });
@@ -349,9 +351,9 @@ mod tests {
     #[tokio::test]
     async fn two_that_want_each_others_names_do_not_wait_for_each_other() {
         let moves = Arc::new(Moves::default());
-        let (one, other) = (moves.begin(), moves.begin());
+        let (one, other, ada, bob) = (moves.begin(), moves.begin(), dn("ada"), dn("bob"));
         moves.left(&dn("ada"), None);
         moves.left(&dn("bob"), None);
-        assert_eq!(tokio::join!(soon(one.wait_for(&dn("ada"))), soon(other.wait_for(&dn("bob")))), (true, true));
+        assert_eq!(tokio::join!(soon(one.wait_for(&ada)), soon(other.wait_for(&bob))), (true, true));
     }
 }

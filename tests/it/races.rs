@@ -5,7 +5,7 @@
 //! `RACES_SEED` plays the same requests again, `RACES_ROUNDS` says how many rounds; what the machine makes of their order
 //! differs each time.
 
-use crate::harness::{Config, Kind, Options, Slapd};
+use crate::harness::{BASIC, Config, Kind, Options, Scim, Slapd, quoted, shipped};
 use crate::world::{ENTERPRISE, World, okta_user, patch};
 use fastrand::Rng;
 use futures_util::future::{BoxFuture, join_all};
@@ -18,6 +18,8 @@ const GROUPS: usize = 3;
 const REPORTS: usize = 2;
 /// How long a server may take until all that refers to a name has followed.
 const FOLLOWS: Duration = Duration::from_secs(2);
+/// Another door to the same part of the directory.
+const SECOND: &str = "/scim/second";
 const REFUSE: &str = "allow_plaintext = true\nwhen_unreachable = \"refuse\"";
 const ACCEPT: &str = "allow_plaintext = true\nwhen_unreachable = \"accept\"";
 
@@ -36,6 +38,22 @@ async fn nor_on_one_that_lets_everything_follow_a_moment_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_389_directory_server() {
     Race::on(World::on(Kind::Ds389, "race").await).await.run().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_where_two_tenants_write_the_same_entries() {
+    let slapd = Slapd::with(Options { no_refint: true, ..Options::default() });
+    let mapping = quoted(&shipped("mapping/openldap.toml").to_string_lossy());
+    let lines = BASIC.to_toml();
+    let second = format!(
+        "[tenant.second]\npath = \"{SECOND}\"\ndirectory = \"corp\"\nmapping = {mapping}\n[[tenant.second.credential]]\n{lines}"
+    );
+    let base = slapd.suffix("race-two").await;
+    let change = |config: Config| config.urls(&[&slapd.url()]).directory(REFUSE).further(&second);
+    let world = World::before(&slapd, base, change).await;
+    let other = Scim::new(&world.scim.base().replace("/scim/v2", SECOND), BASIC);
+    let doors = vec![world.scim.clone(), other];
+    Race::by(world, doors).await.run().await;
 }
 
 async fn on_slapd(slapd: &Slapd, name: &str, lines: &str) {
@@ -68,6 +86,7 @@ struct Person {
 
 struct Race {
     world: World,
+    doors: Vec<Scim>,
     seed: u64,
     random: Rng,
     names: usize,
@@ -85,11 +104,18 @@ type Held = (Vec<BTreeSet<String>>, Vec<String>);
 
 impl Race {
     async fn on(world: World) -> Self {
+        let doors = vec![world.scim.clone()];
+        Self::by(world, doors).await
+    }
+
+    /// Each request comes by one of the doors.
+    async fn by(world: World, doors: Vec<Scim>) -> Self {
         let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
         let seed = number("RACES_SEED").unwrap_or_else(|| fastrand::u64(..));
         println!("RACES_SEED={seed}");
         let mut race = Self {
             world,
+            doors,
             seed,
             random: Rng::with_seed(seed),
             names: 0,
@@ -180,7 +206,7 @@ impl Race {
 
     /// The status, and the id of who was made.
     fn play<'a>(&'a self, op: &'a Op) -> BoxFuture<'a, (u16, String)> {
-        let scim = &self.world.scim;
+        let scim = &self.doors[fastrand::usize(0..self.doors.len())];
         let user = |person: usize| format!("/Users/{}", self.people[person].id);
         let group = |group: usize| format!("/Groups/{}", self.groups[group]);
         let pause = Duration::from_micros(fastrand::u64(0..3000));
