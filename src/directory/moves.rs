@@ -351,9 +351,10 @@ mod tests {
     #[tokio::test]
     async fn two_that_want_each_others_names_do_not_wait_for_each_other() {
         let moves = Arc::new(Moves::default());
-        let (one, other, ada, bob) = (moves.begin(), moves.begin(), dn("ada"), dn("bob"));
+        let (one, other) = (moves.begin(), moves.begin());
         moves.left(&dn("ada"), None);
         moves.left(&dn("bob"), None);
-        assert_eq!(tokio::join!(soon(one.wait_for(&ada)), soon(other.wait_for(&bob))), (true, true));
+        let takes = async |change: UnderWay, name: Dn| soon(async { change.wait_for(&name).await }).await;
+        assert_eq!(tokio::join!(takes(one, dn("ada")), takes(other, dn("bob"))), (true, true));
     }
 }
