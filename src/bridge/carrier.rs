@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::directory::{Dialect, Dn, FaultKind, SchemaView};
+use crate::directory::{Dialect, Dn, FaultKind, Kept, SchemaView};
 use crate::mapping::{Delete, Mapping, ResourceMapping, WriteMode};
 use crate::scim::ResourceKind;
 
@@ -66,10 +66,16 @@ pub(super) struct Headway {
     home: OnceLock<Dn>,
     /// Who notes that on disk, where nobody else knows of the intent.
     leaver: Option<Leaver>,
-    departure: OnceLock<Option<Departure>>,
+    departure: OnceLock<Option<Arc<Departure>>>,
 }
 
 impl Headway {
+    /// What notes on disk that the entry leaves its name, for as long as it is kept.
+    pub fn kept(&self) -> Option<Kept> {
+        let departure = self.departure.get()?.clone()?;
+        Some(departure)
+    }
+
     /// Of an intent that `leaver` would leave its name by.
     pub fn of(leaver: Option<Leaver>) -> Self {
         Self { leaver, ..Self::default() }
@@ -83,7 +89,7 @@ impl Headway {
     /// The entry is about to be renamed or deleted.
     pub fn leaves(&self, home: &Dn) {
         if self.home.set(home.clone()).is_ok() {
-            self.departure.get_or_init(|| self.leaver.as_ref()?.leaves(home));
+            self.departure.get_or_init(|| self.leaver.as_ref()?.leaves(home).map(Arc::new));
         }
     }
 }

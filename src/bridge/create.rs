@@ -1,10 +1,11 @@
 //! New resources.
 
-use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Scope, Search};
+use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Scope, Search, UnderWay};
 use crate::mapping::{IdForm, InitialPassword, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
 use super::carrier::{Asked, Earlier};
+use super::late::{Names, Written};
 use super::membership::VALUES;
 use super::unmet::LeftOut;
 use super::write::ATTEMPTS;
@@ -71,6 +72,30 @@ impl Carrier {
         earlier: &Earlier,
         asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
+        let _turn = match mapping.unique {
+            Unique::Naming => None,
+            Unique::Search => Some(self.inner.locks.turn(mapping.unique_key(resource)).await),
+        };
+        for _ in 1..ATTEMPTS {
+            let under_way = self.inner.target.under_way();
+            let outcome = self.create_now(mapping, resource, earlier, asked, &under_way).await;
+            let refused = !matches!(outcome, Ok(_) | Err(Fault::Unavailable { .. }));
+            // Some servers refuse the name of somebody who has just left it.
+            if !refused || earlier.progress.made.get().is_some() || !under_way.may_be_late() {
+                return outcome;
+            }
+        }
+        self.create_now(mapping, resource, earlier, asked, &self.inner.target.under_way()).await
+    }
+
+    async fn create_now(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        earlier: &Earlier,
+        asked: Asked<'_>,
+        under_way: &UnderWay,
+    ) -> Result<Receipt, Fault> {
         let mentions = self.mentioned(mapping, resource, asked.left_out).await?;
         let mut plan = mapping.plan_create(resource, &mentions, self.mode(true))?;
         if mapping.id.form == IdForm::Writable {
@@ -80,15 +105,11 @@ impl Carrier {
         self.may_stand(&plan.dn)?;
         let later = self.plan_first_members(mapping, resource, &mut plan, asked.left_out).await?;
         let own = earlier.started || self.inner.accounts.is_unfinished(&plan.dn);
-        let _turn = match mapping.unique {
-            Unique::Naming => None,
-            Unique::Search => {
-                let turn = self.inner.locks.turn(mapping.unique_key(resource)).await;
-                self.refuse_duplicate(mapping, resource, own.then_some(&plan.dn)).await?;
-                Some(turn)
-            }
-        };
+        if mapping.unique == Unique::Search {
+            self.refuse_duplicate(mapping, resource, own.then_some(&plan.dn)).await?;
+        }
         let dn = plan.dn.clone();
+        under_way.wait_for(&dn).await;
         self.touch_new(asked.touched, mapping, &plan);
         self.touch(asked.touched, &later);
         let blind = self.is_blind(asked);
@@ -96,6 +117,7 @@ impl Carrier {
         let at_once = plan.password.is_none() && mapping.initial_password != InitialPassword::Random;
         let brief = blind && at_once && plan.numbers.is_empty();
         let read_back = if brief { vec![mapping.id.attribute.clone()] } else { self.all_attributes(mapping) };
+        let (names, listed) = (Written::names_in(mapping, &plan), first_members(mapping, &plan, &later));
         let birth = Birth::new(mapping, resource, (plan, read_back), earlier.started);
         let mut entry = self.add_numbered(birth).await?;
         let _ = earlier.progress.made.set(());
@@ -104,6 +126,11 @@ impl Carrier {
             let mut place = Self::place_at(mapping, &entry);
             let added = self.apply_delta(mapping, members, &mut place, &id, later).await;
             added.map_err(|fault| self.fault(fault))?;
+            entry = self.entry_at(&dn, self.all_attributes(mapping)).await?;
+        }
+        let id = mapping.id.of(&entry).unwrap_or_default();
+        let written = Written { mapping, id: &id, came: &listed, went: &[], entry: Some((&dn, Names::New(&names))) };
+        if self.follow_late(written, asked, under_way).await? && !blind {
             entry = self.entry_at(&dn, self.all_attributes(mapping)).await?;
         }
         tracing::info!(entry = %entry.dn, "created");
@@ -289,6 +316,13 @@ impl<'a> Birth<'a> {
             format!("The {attribute} {value:?} is taken by another entry of the directory."),
         ))
     }
+}
+
+/// Everybody whom a new group gets as a member.
+fn first_members(mapping: &ResourceMapping, plan: &NewEntry, later: &MemberDelta) -> Vec<Vec<u8>> {
+    let Some(members) = &mapping.members else { return Vec::new() };
+    let first = plan.attributes.iter().filter(|(name, _)| *name == members.attribute).flat_map(|(_, values)| values);
+    first.chain(&later.add).cloned().collect()
 }
 
 fn dn_form(value: &[u8]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Resources that go.
 
-use crate::directory::{self, Dn, Entry};
+use crate::directory::{self, Dn, Entry, Rdn};
 use crate::mapping::{Delete, ResourceMapping};
 
 use super::carrier::Asked;
@@ -17,6 +17,8 @@ impl Carrier {
         Asked { if_match, home, touched, progress, .. }: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
+        // Nobody else takes the name as long as something may refer to who had it.
+        let under_way = self.inner.target.under_way();
         let whole = if_match.is_some() || mapping.delete != Delete::Delete;
         let attributes = if whole { self.all_attributes(mapping) } else { vec![mapping.id.attribute.clone()] };
         // What may refer to the entry does so by the name that it had when it was asked for.
@@ -25,7 +27,7 @@ impl Carrier {
             let entry = match (self.entry_by_id(mapping, id, attributes.clone()).await, &tried) {
                 // The attempt whose answer was lost did it.
                 (Err(Fault::NotFound { .. }), Some(dn)) => {
-                    self.tidy_gone(mapping, dn).await.map_err(|fault| self.fault(fault))?;
+                    self.tidy_gone(mapping, id, dn).await.map_err(|fault| self.fault(fault))?;
                     return Ok(Receipt::Deleted);
                 }
                 (other, _) => other?,
@@ -38,6 +40,7 @@ impl Carrier {
                 self.touch_members(touched, &entry.dn).await?;
             }
             progress.leaves(&entry.dn);
+            under_way.announce(&entry.dn, None, progress.kept());
             match self.remove(mapping, &entry).await {
                 Ok(()) => {
                     self.inner.places.forget(id);
@@ -99,22 +102,34 @@ impl Carrier {
         let Some(rdn) = entry.dn.rdn() else { return Ok(entry.dn.clone()) };
         let moved = self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await;
         let taken = matches!(&moved, Err(fault) if fault.is_uniqueness());
-        let (Some(attribute), Some(id), true) = (rdn.attributes().next(), mapping.id.of(entry), taken) else {
-            return moved.map(|_| container.below(&rdn));
-        };
-        let name = [rdn.value_of(attribute).unwrap_or_default(), &id].join("-");
-        let rdn = rdn.replacing(attribute, &name);
+        let apart = || told_apart(&rdn, &mapping.id.of(entry)?);
+        let Some(rdn) = taken.then(apart).flatten() else { return moved.map(|_| container.below(&rdn)) };
         self.inner.target.rename(&entry.dn, &rdn, Some(container), &[]).await.map(|_| container.below(&rdn))
     }
 
     /// Takes away what refers to an entry that stood here and is gone.
-    async fn tidy_gone(&self, mapping: &ResourceMapping, old: &Dn) -> Result<(), directory::Fault> {
+    pub(super) async fn tidy_gone(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        old: &Dn,
+    ) -> Result<(), directory::Fault> {
+        self.inner.target.left(old, None);
         if !self.is_taken(old, None).await? {
             self.tidy(old, None).await?;
         }
-        match (&mapping.delete, old.rdn()) {
-            (Delete::MoveTo(container), Some(rdn)) => self.tidy(&container.below(&rdn), None).await,
-            _ => Ok(()),
+        let (Delete::MoveTo(container), Some(rdn)) = (&mapping.delete, old.rdn()) else { return Ok(()) };
+        self.tidy(&container.below(&rdn), None).await?;
+        match told_apart(&rdn, id) {
+            Some(rdn) => self.tidy(&container.below(&rdn), None).await,
+            None => Ok(()),
         }
     }
+}
+
+/// The name of a deleted entry where another one of its name was deleted before.
+fn told_apart(rdn: &Rdn, id: &str) -> Option<Rdn> {
+    let attribute = rdn.attributes().next()?;
+    let name = [rdn.value_of(attribute).unwrap_or_default(), id].join("-");
+    Some(rdn.replacing(attribute, &name))
 }

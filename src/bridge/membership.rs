@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::directory::{
-    self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search,
+    self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search, UnderWay,
 };
 use crate::mapping::{MemberChange, MemberDelta, Members, ResourceMapping};
 use crate::scim::{self, FaultKind, ResourceKind};
@@ -51,6 +51,8 @@ pub(super) struct Beside {
     pub read_back: Vec<AttributeName>,
     /// Holds as long as the group is as it was read.
     pub assertion: Option<Filter>,
+    /// Who comes does so only in the place of who goes.
+    pub exchange: bool,
 }
 
 impl Places {
@@ -132,6 +134,7 @@ impl Carrier {
         members: &Members,
         id: &str,
         delta: &MemberDelta,
+        under_way: &UnderWay,
     ) -> Result<(), Fault> {
         let mut place = match self.inner.places.get(id).filter(|_| self.dialect().assertion) {
             Some(place) => place,
@@ -153,6 +156,10 @@ impl Carrier {
                     return Ok(());
                 }
                 Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
+                // A member is elsewhere, for all that is known, and some servers let nobody in who is not there.
+                Err(fault) if fault.kind == Kind::NotFound && !place.remembered && under_way.may_be_late() => {
+                    return Err(self.fault(fault));
+                }
                 // The group is elsewhere by now, or it is another one.
                 Err(fault) if matches!(fault.kind, Kind::AssertionFailed | Kind::NotFound | Kind::UnknownOutcome) => {
                     self.inner.places.forget(id);
@@ -219,6 +226,19 @@ impl Carrier {
         Ok(entry)
     }
 
+    /// Puts who comes in the place of who goes, if that one is still a member.
+    pub(super) async fn exchange_member(
+        &self,
+        mapping: &ResourceMapping,
+        members: &Members,
+        place: &mut Place,
+        id: &str,
+        delta: MemberDelta,
+    ) -> Result<(), directory::Fault> {
+        let beside = Beside { exchange: true, ..Beside::default() };
+        self.apply_part(mapping, members, place, id, delta, &beside).await.map(drop)
+    }
+
     /// One modify, made smaller as long as the server says that parts of it are done already. `None`: all was.
     async fn apply_part(
         &self,
@@ -260,7 +280,10 @@ impl Carrier {
                 Err(fault) if self.is_there_or_gone(&fault) => {
                     empties = false;
                     place.nobody = self.holds_nobody(mapping, members, &place.dn).await?;
-                    let left = self.cut_down(members, &place.dn, delta.clone()).await?;
+                    let mut left = self.cut_down(members, &place.dn, delta.clone()).await?;
+                    if beside.exchange && left.remove.is_empty() {
+                        left.add.clear();
+                    }
                     if left.is_empty() && beside.modifications.is_empty() {
                         return Ok(None);
                     }

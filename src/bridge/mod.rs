@@ -11,6 +11,7 @@ mod delete;
 mod explain;
 mod fault;
 mod group_names;
+mod late;
 mod list;
 mod matching;
 mod members;

@@ -6,8 +6,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::directory::{AttributeName, Dn, Entry, FaultKind, Filter, Scope, Search};
 use crate::mapping::{Mention, Mentions, Pointer, ReferenceKey, Referenced, ResourceMapping};
-use crate::scim::ResourceKind;
+use crate::scim::{Resource, ResourceKind};
 
+use super::unmet::LeftOut;
 use super::{Carrier, Fault};
 
 /// Searches that run side by side for one request.
@@ -174,6 +175,26 @@ impl Carrier {
         known.groups.insert(dn.clone(), found.iter().map(|(group, _)| group.clone()).collect());
         known.at.extend(found);
         Ok(())
+    }
+
+    /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so; `left_out`
+    /// takes note of it.
+    pub(super) async fn mentioned(
+        &self,
+        mapping: &ResourceMapping,
+        resource: &Resource,
+        left_out: &LeftOut,
+    ) -> Result<Mentions, Fault> {
+        let asked = mapping.mentions(resource);
+        if asked.is_empty() {
+            return Ok(Mentions::default());
+        }
+        let resolved = self.resolve(asked.clone()).await?;
+        for mention in asked.iter().filter(|mention| resolved.get(mention).is_none()) {
+            tracing::warn!(reference = mention.text, "nothing in the directory is meant by this reference; left out");
+        }
+        left_out.note(mapping.unmet(resource, &resolved));
+        Ok(resolved)
     }
 
     /// Finds the entries that `mentions` mean. What is not found is left out; what means several entries at once is

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::directory::{
     self, AttributeName, Dialect, Directory, Dn, Entry, Fault, Filter, Follow, Followed, Modification, ModifyOptions,
-    Password, PasswordWay, Rdn, SchemaView, Scope, Search, ServerInfo,
+    Password, PasswordWay, Rdn, SchemaView, Scope, Search, ServerInfo, UnderWay,
 };
 use crate::mapping::{IdAttribute, Mapping};
 
@@ -193,11 +193,27 @@ impl Target {
         }
     }
 
+    /// A change begins that names other entries; it must not have looked them up yet.
+    pub fn under_way(&self) -> UnderWay {
+        match self {
+            Self::Live(live) => live.directory.under_way(),
+            Self::Shadow(_) => UnderWay::alone(),
+        }
+    }
+
+    /// An entry has left `dn`, and is at `now` or gone; to be told before what refers to it is looked for.
+    pub fn left(&self, dn: &Dn, now: Option<&Dn>) {
+        if let Self::Live(live) = self {
+            live.directory.left(dn, now);
+        }
+    }
+
     /// Nothing refers to the name any more that an entry has left; to see to that took so long.
     pub fn tidied(&self, old: &Dn, took: Duration) {
         let Self::Live(live) = self else { return };
         // The entry may have left it long before it was known, so what the server does about it may still come.
         live.directory.keep_free(old, took);
+        live.directory.followed(old);
         if let Some(echoes) = &live.echoes {
             echoes.tidied(old);
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::directory::{
     self, AttributeName, Change, Dn, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search,
 };
-use crate::mapping::{MemberDelta, Row};
+use crate::mapping::{MemberDelta, Members, Row};
 use crate::scim::ResourceKind;
 
 use super::carrier::Asked;
@@ -34,6 +34,8 @@ impl Carrier {
                 continue;
             }
             done.push(old);
+            // Also where it belongs to somebody else by now, others may have meant this entry.
+            self.inner.target.left(old, now);
             let outcome = match self.is_taken(old, was).await {
                 Ok(false) => self.tidy(old, now).await,
                 Ok(true) => {
@@ -68,7 +70,13 @@ impl Carrier {
             return Ok(());
         }
         let began = Instant::now();
-        let outcome = self.tidy_all(old, new).await;
+        // Another tenant may rename the same entry meanwhile.
+        let under_way = self.inner.target.under_way();
+        self.inner.target.left(old, new);
+        let mut outcome = self.tidy_all(old, new).await;
+        while let (Ok(()), Some(further)) = (&outcome, under_way.moved().into_iter().find(|it| Some(&it.old) == new)) {
+            outcome = self.tidy_all(&further.old, further.now()).await;
+        }
         self.inner.target.tidied(old, began.elapsed());
         outcome
     }
@@ -94,25 +102,32 @@ impl Carrier {
     async fn tidy_references(&self, kind: ResourceKind, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
         let Ok(mapping) = self.mapping(kind) else { return Ok(()) };
         let rows: Vec<&Row> = mapping.rows.iter().filter(|row| row.reference.is_some() && row.writes()).collect();
-        let old_name = old;
         for row in rows {
-            let old = old.as_str().as_bytes().to_vec();
-            let filter = Filter::Equal(row.ldap.clone(), old.clone());
+            let filter = Filter::Equal(row.ldap.clone(), old.as_str().as_bytes().to_vec());
             for entry in self.find_entries(mapping, filter, vec![mapping.id.attribute.clone()]).await? {
-                if self.is_protected(&entry.dn, old_name).await? {
-                    continue;
-                }
-                let change = |change| Modification { attribute: row.ldap.clone(), change };
-                let mut modifications = vec![change(Change::Delete(vec![old.clone()]))];
-                modifications.extend(new.map(|new| change(Change::Add(vec![new.as_str().as_bytes().to_vec()]))));
-                let options = ModifyOptions::default();
-                match self.inner.target.modify(&entry.dn, &modifications, &options).await {
-                    Err(fault) if !is_done(fault.kind) => return Err(fault),
-                    _ => {}
+                if !self.is_protected(&entry.dn, old).await? {
+                    self.exchange_reference(&entry.dn, &row.ldap, (old, new)).await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Puts `new`, if there is one, in the place of `old` in one attribute of the entry at `dn`.
+    pub(super) async fn exchange_reference(
+        &self,
+        dn: &Dn,
+        attribute: &AttributeName,
+        (old, new): (&Dn, Option<&Dn>),
+    ) -> Result<(), directory::Fault> {
+        let (value, change) =
+            (|dn: &Dn| vec![dn.as_str().as_bytes().to_vec()], |it| Modification::new(attribute.clone(), it));
+        let mut modifications = vec![change(Change::Delete(value(old)))];
+        modifications.extend(new.map(|new| change(Change::Add(value(new)))));
+        match self.inner.target.modify(dn, &modifications, &ModifyOptions::default()).await {
+            Err(fault) if !is_done(fault.kind) => Err(fault),
+            _ => Ok(()),
+        }
     }
 
     /// Whether `dn` must be left as it is, which is logged: it goes on naming `old`.
@@ -126,11 +141,9 @@ impl Carrier {
     async fn tidy_members(&self, old: &Dn, new: Option<&Dn>) -> Result<(), directory::Fault> {
         let Ok(mapping) = self.mapping(ResourceKind::Group) else { return Ok(()) };
         let Some(members) = &mapping.members else { return Ok(()) };
-        let value = |dn: &Dn| match members.name_attribute() {
-            None => Some(dn.as_str().as_bytes().to_vec()),
-            Some(name) => dn.rdn()?.value_of(name).map(|value| value.as_bytes().to_vec()),
+        let (Some(gone), came) = (member_value(members, old), new.and_then(|new| member_value(members, new))) else {
+            return Ok(());
         };
-        let (Some(gone), came) = (value(old), new.and_then(value)) else { return Ok(()) };
         if came.as_ref() == Some(&gone) {
             return Ok(());
         }
@@ -143,12 +156,20 @@ impl Carrier {
             let delta = MemberDelta { add: came.iter().cloned().collect(), remove: vec![gone.clone()] };
             let id = mapping.id.of(&entry).unwrap_or_default();
             self.inner.places.forget(&id);
-            match self.apply_delta(mapping, members, &mut place, &id, delta).await {
+            match self.exchange_member(mapping, members, &mut place, &id, delta).await {
                 Err(fault) if !is_done(fault.kind) => return Err(fault),
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+/// What groups hold for the entry `dn`, as far as its name tells.
+pub(super) fn member_value(members: &Members, dn: &Dn) -> Option<Vec<u8>> {
+    match members.name_attribute() {
+        None => Some(dn.as_str().as_bytes().to_vec()),
+        Some(name) => dn.rdn()?.value_of(name).map(|value| value.as_bytes().to_vec()),
     }
 }
 

@@ -4,14 +4,15 @@ use std::sync::OnceLock;
 
 use crate::directory::{
     self, AttributeName, Change as LdapChange, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions,
-    PasswordWay, Scope, Search,
+    PasswordWay, Scope, Search, UnderWay,
 };
-use crate::mapping::{MemberDelta, Members, Mentions, NewPassword, ResourceMapping, Unique, Update, Wish};
+use crate::mapping::{MemberDelta, Members, NewPassword, ResourceMapping, Unique, Update, Wish};
 use crate::scim::{self, FaultKind, Projection, Resource};
 
 use super::carrier::Asked;
 use super::change::Change;
 use super::create::duplicate;
+use super::late::{Names, Written};
 use super::membership::{Beside, Place};
 use super::unmet::LeftOut;
 use super::version::{check_version, unchanged};
@@ -33,6 +34,20 @@ struct Request<'a> {
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
     home: OnceLock<Dn>,
+    /// Knows who leaves their name since the request began.
+    under_way: &'a UnderWay,
+}
+
+impl Request<'_> {
+    /// Who comes and who goes, of a group as it was read.
+    fn delta_of(&self, entry: &Entry) -> MemberDelta {
+        match &self.mapping.members {
+            Some(members) if self.change.resets_members() => {
+                members.delta(&members.take_values(&mut entry.clone()), self.delta.add.clone())
+            }
+            _ => self.delta.clone(),
+        }
+    }
 }
 
 impl Carrier {
@@ -45,6 +60,25 @@ impl Carrier {
         asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
+        for _ in 1..ATTEMPTS {
+            let under_way = self.inner.target.under_way();
+            let outcome = self.update_now(mapping, id, &change, asked, &under_way).await;
+            // Some servers refuse the name of somebody who has just left it.
+            if matches!(outcome, Ok(_) | Err(Fault::Unavailable { .. })) || !under_way.may_be_late() {
+                return outcome;
+            }
+        }
+        self.update_now(mapping, id, &change, asked, &self.inner.target.under_way()).await
+    }
+
+    async fn update_now(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        change: &Change<'_>,
+        asked: Asked<'_>,
+        under_way: &UnderWay,
+    ) -> Result<Receipt, Fault> {
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(wanted)) => self.member_delta(members, Some(id), wanted, asked.left_out).await?,
             _ => MemberDelta::default(),
@@ -52,12 +86,14 @@ impl Carrier {
         let plain = change.is_small() && asked.if_match.is_none() && !asked.answer;
         if let Some(members) = mapping.members.as_ref().filter(|_| plain) {
             self.touch(asked.touched, &delta);
-            self.change_members(mapping, members, id, &delta).await?;
+            self.change_members(mapping, members, id, &delta, under_way).await?;
+            let written = Written { mapping, id, came: &delta.add, went: &delta.remove, entry: None };
+            self.follow_late(written, asked, under_way).await?;
             return Ok(Receipt::Changed);
         }
         let mark = self.change_mark(asked.if_match).await;
         let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
-        let request = Request { mapping, id, change: &change, delta, asked, mark, home };
+        let request = Request { mapping, id, change, delta, asked, mark, home, under_way };
         for left in (0..ATTEMPTS).rev() {
             if let Some(receipt) = self.attempt(&request, left).await? {
                 return Ok(receipt);
@@ -85,23 +121,22 @@ impl Carrier {
         let mut update = self.plan(mapping, &entry, &before, (change, asked.left_out), bound).await?;
         let home = request.home.get_or_init(|| entry.dn.clone());
         self.touch_update(asked.touched, mapping, &entry, &update).await?;
-        if update.rename.is_some() {
-            asked.progress.leaves(home);
-        }
         if update.is_empty() && mapping.members.is_none() {
             self.tidy_names(Some(home), asked, Some((&entry.dn, &entry.dn))).await?;
             return Ok(Some(if asked.answer { Receipt::Updated(before) } else { Receipt::Changed }));
         }
-        let delta = match &mapping.members {
-            Some(members) if change.resets_members() => {
-                members.delta(&members.take_values(&mut entry.clone()), request.delta.add.clone())
-            }
-            _ => request.delta.clone(),
-        };
+        let delta = request.delta_of(&entry);
         if !update.is_empty() || !delta.is_empty() {
             self.may_change(&entry.dn, &update.renamed(&entry.dn)).await?;
         }
         self.touch(asked.touched, &delta);
+        let now = update.renamed(&entry.dn);
+        if update.rename.is_some() {
+            request.under_way.wait_for(&now).await;
+            asked.progress.leaves(home);
+            request.under_way.announce(&entry.dn, Some(&now), asked.progress.kept());
+        }
+        let went = change.resets_members().then(|| delta.remove.clone());
         let unchanged = request.mark.as_ref().and_then(|mark| unchanged(&entry, mark));
         let read_back = if self.is_blind(asked) { &[] } else { &*attributes };
         let outcome = match mapping.members.as_ref().filter(|_| !delta.is_empty()) {
@@ -111,32 +146,59 @@ impl Carrier {
                     place.nobody = nobody.map_err(|fault| self.fault(fault))?;
                 }
                 let read_back = if asked.answer { attributes.clone() } else { Vec::new() };
-                let beside = Beside { modifications: update.modifications.clone(), read_back, assertion: unchanged };
+                let modifications = update.modifications.clone();
+                let beside = Beside { modifications, read_back, assertion: unchanged, exchange: false };
                 self.carry_out_together(mapping, members, &mut place, &update, (id, delta, beside)).await
             }
             None => self.carry_out_account(mapping, &entry, &mut update, read_back, unchanged).await,
         };
-        let changed = match outcome {
-            Ok(changed) => changed,
-            Err(fault) if self.gives_up(&fault) => return Err(self.fault(fault)),
-            Err(fault) if moved_on(&fault) || (bound && self.is_there_or_gone(&fault)) => {
-                tracing::debug!(%fault, "the entry moved on, planning again");
-                return Ok(None);
+        match outcome {
+            Ok(changed) => {
+                self.tidy_names(Some(home), asked, Some((&entry.dn, &now))).await?;
+                let changed = self.follow_update(request, &update, (&now, went), changed).await?;
+                self.receipt(request, &update, entry, changed).await.map(Some)
             }
-            Err(fault) if fault.is_uniqueness() => return Err(taken(mapping, &fault)),
-            Err(fault) => return Err(self.fault(fault)),
-        };
-        self.tidy_names(Some(home), asked, Some((&entry.dn, &update.renamed(&entry.dn)))).await?;
-        self.receipt(request, &update, entry, changed).await.map(Some)
+            Err(fault) => self.judge(mapping, fault, bound).map(|()| None),
+        }
+    }
+
+    /// Whether a change that failed is to be planned anew.
+    fn judge(&self, mapping: &ResourceMapping, fault: directory::Fault, bound: bool) -> Result<(), Fault> {
+        if !self.gives_up(&fault) && (moved_on(&fault) || (bound && self.is_there_or_gone(&fault))) {
+            tracing::debug!(%fault, "the entry moved on, planning again");
+            return Ok(());
+        }
+        Err(if fault.is_uniqueness() { taken(mapping, &fault) } else { self.fault(fault) })
+    }
+
+    /// Whoever left a name that was just written into the entry at `now` is followed. `went`: the members who were taken out,
+    /// where it is not as the client said. Returns `changed`, if it is still as the entry is.
+    async fn follow_update(
+        &self,
+        request: &Request<'_>,
+        update: &Update,
+        (now, went): (&Dn, Option<Vec<Vec<u8>>>),
+        changed: Option<Entry>,
+    ) -> Result<Option<Entry>, Fault> {
+        let Request { mapping, id, asked, under_way, .. } = *request;
+        // All who were to be in count, for an attempt that was lost may have written them.
+        let (came, went) = (&request.delta.add, went.as_ref().unwrap_or(&request.delta.remove));
+        let entry = Some((now, Names::Changed(&update.modifications)));
+        let late = self.follow_late(Written { mapping, id, came, went, entry }, asked, under_way).await?;
+        Ok(changed.filter(|_| !late))
     }
 
     /// The entry is not there. Who asks for nothing of it minds what referred to it.
     async fn missing(&self, request: &Request<'_>, fault: Fault) -> Result<Option<Receipt>, Fault> {
-        let Request { mapping, change, asked, .. } = *request;
+        let Request { mapping, id, change, asked, .. } = *request;
         if !matches!(fault, Fault::NotFound { .. }) || !change.is_nothing() || asked.home.is_none() {
             return Err(self.fault_of_body(mapping, change).unwrap_or(fault));
         }
         self.tidy_names(asked.home, asked, None).await?;
+        if let Some(home) = asked.home {
+            // It may be kept elsewhere, and a server with referential integrity has let references follow.
+            self.tidy_gone(mapping, id, home).await.map_err(|fault| self.fault(fault))?;
+        }
         Ok(Some(Receipt::Changed))
     }
 
@@ -319,26 +381,6 @@ impl Carrier {
         } else if let Err(fault) = self.tidy(now, Some(old)).await {
             tracing::error!(entry = %old, %fault, "references to the entry by a name that it had for a moment may be left");
         }
-    }
-
-    /// Resolves what `resource` refers to. A manager who is not there yet is left out and the log says so; `left_out`
-    /// takes note of it.
-    pub(super) async fn mentioned(
-        &self,
-        mapping: &ResourceMapping,
-        resource: &Resource,
-        left_out: &LeftOut,
-    ) -> Result<Mentions, Fault> {
-        let asked = mapping.mentions(resource);
-        if asked.is_empty() {
-            return Ok(Mentions::default());
-        }
-        let resolved = self.resolve(asked.clone()).await?;
-        for mention in asked.iter().filter(|mention| resolved.get(mention).is_none()) {
-            tracing::warn!(reference = mention.text, "nothing in the directory is meant by this reference; left out");
-        }
-        left_out.note(mapping.unmet(resource, &resolved));
-        Ok(resolved)
     }
 
     /// Refuses a resource whose unique name another entry has; `own` is the name of an entry that may be its own.

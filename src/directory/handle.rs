@@ -12,6 +12,7 @@ use super::fault::{Fault, FaultKind, is_elsewhere};
 use super::filter::Filter;
 use super::follow::{Follow, Followed};
 use super::health::Health;
+use super::moves::UnderWay;
 use super::name::AttributeName;
 use super::operation::{Answer, Broken, ModifyOptions, Operation, Scope, Search};
 use super::password::{Password, PasswordWay};
@@ -188,6 +189,22 @@ impl Directory {
     /// The same for all names: nobody knows which ones were left a moment ago.
     pub fn keep_all_free(&self) {
         self.pool.vacated.note_all(self.dialect().tidies_for);
+    }
+
+    /// Notes that a change begins which names other entries, before it looks them up.
+    #[must_use]
+    pub fn under_way(&self) -> UnderWay {
+        self.pool.moves.begin()
+    }
+
+    /// An entry has left `dn`, and is at `now`; without, it is gone. To be told before what refers to it is looked for.
+    pub fn left(&self, dn: &Dn, now: Option<&Dn>) {
+        self.pool.moves.left(dn, now);
+    }
+
+    /// All that referred to `dn` has followed the entry.
+    pub fn followed(&self, dn: &Dn) {
+        self.pool.moves.tidied(dn);
     }
 
     /// Sets the password of an entry, and nothing else.

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::fault::{Fault, FaultKind};
 use super::health::HealthBook;
+use super::moves::Moves;
 use super::server::ServerInfo;
 use super::servers::Servers;
 use super::settings::{Settings, SettingsFault};
@@ -63,6 +64,8 @@ pub(super) struct Pool {
     leases: Semaphore,
     /// Names that entries have left a moment ago.
     pub(super) vacated: Vacated,
+    /// Who leaves a name while others are about to write it.
+    pub(super) moves: Arc<Moves>,
     wires: Mutex<Vec<Wire>>,
     wire_turns: Semaphore,
     /// The number of the server in use; connections to another one are given up when they are next asked for.
@@ -109,6 +112,7 @@ impl Pool {
             idle: Mutex::default(),
             leases: Semaphore::new(LEASES),
             vacated: Vacated::default(),
+            moves: Arc::default(),
             wires: Mutex::default(),
             wire_turns: Semaphore::new(WIRES),
             current: AtomicUsize::new(0),

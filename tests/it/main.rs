@@ -73,6 +73,7 @@ mod passwords;
 mod policies;
 mod protect;
 mod queue;
+mod races;
 mod running;
 mod search_all;
 mod systemd;
