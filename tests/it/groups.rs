@@ -10,6 +10,7 @@ on_every_directory! {
     adding_removing_and_replacing_touch_exactly_who_is_named,
     a_change_that_changes_nothing_does_not_touch_the_group,
     a_member_that_does_not_exist_is_named_and_nothing_is_applied,
+    a_member_without_an_id_is_refused_and_nobody_is_lost,
     hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups,
     thirty_clients_at_once_end_with_exactly_what_they_asked_for,
     who_comes_while_the_last_member_goes_does_not_stand_beside_nobody,
@@ -153,6 +154,34 @@ async fn a_member_that_does_not_exist_is_named_and_nothing_is_applied(kind: Kind
     let detail = world.scim.post("/Groups", &create).await.expect_error(400, "invalidValue").to_owned();
     assert!(detail.contains(ghost), "{detail}");
     assert!(world.raw.find(&world.groups(), "(cn=New)").await.is_empty());
+}
+
+async fn a_member_without_an_id_is_refused_and_nobody_is_lost(kind: Kind) {
+    let world = World::on(kind, "group-no-id").await;
+    let ids = world.people_named(&["a", "b"]).await;
+    let group = world.group("G", &[&ids[0], &ids[1]]).await;
+    let path = format!("/Groups/{group}");
+    for broken in [json!({"display": "a"}), json!({"value": ""}), json!({"value": null}), json!({}), json!(null)] {
+        for listed in [json!([broken]), json!([{"value": ids[0]}, broken])] {
+            let put = json!({"displayName": "G", "members": listed});
+            world.scim.put(&path, &put).await.expect_error(400, "invalidValue");
+            let post = json!({"displayName": "New", "members": listed});
+            world.scim.post("/Groups", &post).await.expect_error(400, "invalidValue");
+            for op in ["add", "replace", "remove"] {
+                for change in [
+                    json!([{"op": op, "path": "members", "value": listed}]),
+                    json!([{"op": if op == "remove" { "replace" } else { op }, "value": {"members": listed}}]),
+                ] {
+                    world.scim.patch(&path, &patch(&change)).await.expect_error(400, "invalidValue");
+                }
+            }
+        }
+    }
+    assert_eq!(world.members("G").await, set(&["a", "b"]));
+    assert!(world.raw.find(&world.groups(), "(cn=New)").await.is_empty());
+    // Keycloak says so that there are no members.
+    world.patch_group(&group, json!([{"op": "remove", "path": "members", "value": null}])).await;
+    assert_eq!(world.members("G").await, world.nobody());
 }
 
 async fn hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups(kind: Kind) {
