@@ -158,11 +158,13 @@ impl VersionMatch {
         }
     }
 
-    /// Whether `version` is allowed by them; weak comparison (RFC 9110 section 8.8.3.2), for SCIM's tags are weak.
+    /// Whether a resource is allowed that shows itself under these versions; weak comparison (RFC 9110 section
+    /// 8.8.3.2), for SCIM's tags are weak.
     #[must_use]
-    pub fn allows(&self, version: &str) -> bool {
+    pub fn allows(&self, versions: &[&str]) -> bool {
         let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-        let listed = |tags: &[String]| tags.iter().any(|tag| opaque(tag) == opaque(version));
+        let is_it = |tag: &String| versions.iter().any(|version| opaque(tag) == opaque(version));
+        let listed = |tags: &[String]| tags.iter().any(is_it);
         match self {
             Self::Any => true,
             Self::OneOf(tags) => listed(tags),

@@ -121,7 +121,8 @@ impl<'a> Call<'a> {
         let projection = self.projection()?;
         let resource = self.tenant.settings.bridge.get(self.kind, id, &projection).await?;
         let tag = Tag::of(&resource);
-        let is_among = |tags: Option<&VersionMatch>| tags.map(|tags| tag.version().is_some_and(|it| tags.allows(it)));
+        let is_among =
+            |tags: Option<&VersionMatch>| tags.map(|tags| tag.version().is_some_and(|it| tags.allows(&[it])));
         if is_among(self.conditions.if_match.as_ref()) == Some(false) {
             return Err(bridge::Fault::PreconditionFailed.into());
         }
