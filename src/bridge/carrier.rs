@@ -192,7 +192,10 @@ impl Carrier {
             Action::Replace { id, resource } => {
                 self.update(mapping, id, Change::replace(mapping, resource), asked).await
             }
-            Action::Patch { id, patch } => self.update(mapping, id, Change::patch(mapping, patch)?, asked).await,
+            Action::Patch { id, patch } => {
+                let patch = self.spelt_out(mapping, id, patch).await?;
+                self.update(mapping, id, Change::patch(mapping, &patch)?, asked).await
+            }
             Action::Delete { id } => self.delete(mapping, id, asked).await,
         }
     }

@@ -38,7 +38,10 @@ impl Carrier {
             Action::Replace { id, resource } => {
                 self.explain_update(mapping, &id, Change::replace(mapping, &resource)).await
             }
-            Action::Patch { id, patch } => self.explain_update(mapping, &id, Change::patch(mapping, &patch)?).await,
+            Action::Patch { id, patch } => {
+                let patch = self.spelt_out(mapping, &id, &patch).await?;
+                self.explain_update(mapping, &id, Change::patch(mapping, &patch)?).await
+            }
             Action::Delete { id } => {
                 let entry = self.entry_by_id(mapping, &id, self.all_attributes(mapping)).await?;
                 let mut told = Explanation::default();

@@ -31,7 +31,9 @@ pub enum Fault {
     )]
     NotServed(ResourceKind),
     /// The resource is at another version than the client expects.
-    #[error("The resource has changed since you read it: read it again and repeat the change.")]
+    #[error(
+        "The resource is at another version than If-Match or If-None-Match allows: read it again and repeat the request."
+    )]
     PreconditionFailed,
     /// The bridge may not do this.
     #[error("{0}")]

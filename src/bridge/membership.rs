@@ -5,6 +5,7 @@
 //! value is there already, or not there, each of the values is asked about and the change is cut down to what is left
 //! to do: so a repeated change is no change, on servers with and without the permissive modify control.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use crate::directory::{
     self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search, UnderWay,
 };
 use crate::mapping::{MemberChange, MemberDelta, Members, ResourceMapping};
-use crate::scim::{self, FaultKind, ResourceKind};
+use crate::scim::{self, FaultKind, Patch, Projection, ResourceKind};
 
 use super::references::SIDE_BY_SIDE;
 use super::unmet::LeftOut;
@@ -75,6 +76,22 @@ impl Places {
 }
 
 impl Carrier {
+    /// `patch` with the ids of the members that it means. Only where they can't be told without the members, those are
+    /// read: no identity provider is known to ask so.
+    pub(super) async fn spelt_out<'p>(
+        &self,
+        mapping: &ResourceMapping,
+        id: &str,
+        patch: &'p Patch,
+    ) -> Result<Cow<'p, Patch>, Fault> {
+        if mapping.members.is_none() || !MemberChange::depends_on_members(patch) {
+            return Ok(Cow::Borrowed(patch));
+        }
+        let mut group = self.get(mapping.kind, id, &Projection::default()).await?;
+        group.unfold_members();
+        Ok(Cow::Owned(MemberChange::spelt_out(patch, &group, &mapping.schema)?))
+    }
+
     /// What the directory holds for the members with these ids. Who does not exist is left out.
     pub(super) async fn member_values(
         &self,

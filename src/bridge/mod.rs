@@ -91,7 +91,7 @@ pub struct Intent {
     pub kind: ResourceKind,
     /// What to do.
     pub action: Action,
-    /// The versions the client accepts to change (If-Match, RFC 7644 section 3.14).
+    /// The versions the client accepts to change (If-Match and If-None-Match, RFC 7644 section 3.14).
     pub if_match: Option<VersionMatch>,
     /// Whether the receipt has to hold the changed resource; without, it need not be read.
     pub answer: bool,
@@ -141,16 +141,36 @@ pub enum VersionMatch {
     Any,
     /// One of these, each with its quotes and `W/`.
     OneOf(Vec<String>),
+    /// None of these.
+    NoneOf(Vec<String>),
+    /// `*` in If-None-Match: no version, so the resource must not be there.
+    Never,
 }
 
 impl VersionMatch {
-    /// Whether `version` is among them; weak comparison (RFC 9110 section 8.8.3.2), for SCIM's tags are weak.
+    /// Every version but these.
     #[must_use]
-    pub fn allows(&self, version: &str) -> bool {
+    pub fn negated(self) -> Self {
+        match self {
+            Self::Any => Self::Never,
+            Self::OneOf(tags) => Self::NoneOf(tags),
+            Self::NoneOf(tags) => Self::OneOf(tags),
+            Self::Never => Self::Any,
+        }
+    }
+
+    /// Whether a resource is allowed that shows itself under these versions; weak comparison (RFC 9110 section
+    /// 8.8.3.2), for SCIM's tags are weak.
+    #[must_use]
+    pub fn allows(&self, versions: &[&str]) -> bool {
         let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let is_it = |tag: &String| versions.iter().any(|version| opaque(tag) == opaque(version));
+        let listed = |tags: &[String]| tags.iter().any(is_it);
         match self {
             Self::Any => true,
-            Self::OneOf(tags) => tags.iter().any(|tag| opaque(tag) == opaque(version)),
+            Self::OneOf(tags) => listed(tags),
+            Self::NoneOf(tags) => !listed(tags),
+            Self::Never => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Changes that hold for one version of a resource only (If-Match, RFC 7644 section 3.14).
 
 use crate::directory::{AttributeName, Entry, Filter};
+use crate::mapping::version_without_members;
 use crate::scim::{AttributePath, Resource};
 
 use super::{Carrier, Fault, VersionMatch};
@@ -24,6 +25,8 @@ pub(super) fn unchanged(entry: &Entry, mark: &AttributeName) -> Option<Filter> {
 pub(super) fn check_version(resource: &Resource, if_match: Option<&VersionMatch>) -> Result<(), Fault> {
     let Some(wanted) = if_match else { return Ok(()) };
     let path = AttributePath { sub: Some("version".to_owned()), ..AttributePath::core("meta") };
-    let allowed = resource.text(&path).is_some_and(|version| wanted.allows(version));
-    if allowed { Ok(()) } else { Err(Fault::PreconditionFailed) }
+    // Who did not ask for the members of a group saw another version of it, and changes nothing unseen of the rest.
+    let without_members = version_without_members(resource);
+    let versions: Vec<&str> = resource.text(&path).into_iter().chain(without_members.as_deref()).collect();
+    if wanted.allows(&versions) { Ok(()) } else { Err(Fault::PreconditionFailed) }
 }

@@ -109,6 +109,9 @@ pub struct Dialect {
     pub value_there: &'static [u32],
     /// Result codes that say: this value, such as a member, is not there.
     pub value_gone: &'static [u32],
+    /// From how many bytes on a name in its place (an RDN) may be too long for the server, where it then answers 80
+    /// (other) and does not say why: OpenLDAP's database keeps both forms of it in 511 bytes.
+    pub long_name: Option<usize>,
     /// What stands in the diagnostic of a constraint violation (19) when a value must be unique and is not; lower case.
     pub not_unique: &'static [&'static str],
     /// What stands in the diagnostic when the value of an attribute is taken, and which attribute that is; lower case.
@@ -167,6 +170,7 @@ const OPEN_LDAP: Dialect = Dialect {
     levels: &[],
     value_there: &[20],
     value_gone: &[16],
+    long_name: Some(240),
     taken: &[],
     // The overlay ppolicy.
     weak_password: &["password fails quality", "password is in history", "password is too", "password is not"],
@@ -223,6 +227,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     // A linked attribute answers 68 and 53 where others answer 20 and 16.
     value_there: &[20, 68],
     value_gone: &[16, 53],
+    long_name: None,
     // Active Directory's codes 21C7 and 21C8: the name of a service or user principal exists in the forest.
     not_unique: &["is already in use", "already in use!", "000021c7", "000021c8"],
     // Active Directory's codes for an account (0524) or group (0526) of this name; Samba names the attribute. Every
@@ -271,6 +276,7 @@ const DS_389: Dialect = Dialect {
     levels: &[],
     value_there: &[20],
     value_gone: &[16],
+    long_name: None,
     taken: &[],
     weak_password: &["invalid password syntax", "password in history", "within password minimum age"],
     not_unique: &["another entry with the same attribute value already exists"],

@@ -352,9 +352,7 @@ impl Directory {
                 self.pool.health.note_success();
                 return Ok(answer);
             }
-            Ok(Answer { result, .. }) => {
-                Fault::refused(&operation.task(), &result, operation.meaning(result.rc).as_deref())
-            }
+            Ok(Answer { result, .. }) => operation.refused(&result, self.dialect()),
             Err(broken) => broken_fault(operation, &broken, &why(&broken)),
         };
         // A search that the server itself gave up was answered all the same.

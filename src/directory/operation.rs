@@ -10,6 +10,7 @@ use ldap3::result::ExopResult;
 use ldap3::{Ldap, LdapError, LdapResult, Mod, SearchOptions, SearchStream};
 
 use super::decode;
+use super::dialect::Dialect;
 use super::dn::{Dn, Rdn};
 use super::entry::{Change, Entry, Modification};
 use super::fault::{Fault, FaultKind};
@@ -159,6 +160,22 @@ impl Operation<'_> {
             Some(filter) => format!("cannot search {} for {filter}", self.dn()),
             None => format!("cannot {} {}", self.name(), self.dn()),
         }
+    }
+
+    /// The fault that the answer `result` is.
+    pub(super) fn refused(&self, result: &LdapResult, dialect: &Dialect) -> Fault {
+        let fault = Fault::refused(&self.task(), result, self.meaning(result.rc).as_deref());
+        let name = match self {
+            Self::Add { dn, .. } => dn.rdn(),
+            Self::Rename { new_rdn, .. } => Some((*new_rdn).clone()),
+            _ => None,
+        };
+        let bytes = name.map_or(0, |name| name.to_string().len());
+        if result.rc != 80 || dialect.long_name.is_none_or(|long| bytes < long) {
+            return fault;
+        }
+        let message = format!("{}: the name is too long for the directory, shorten it", self.task());
+        Fault { kind: FaultKind::InvalidSyntax, message, ..fault }
     }
 
     /// What `code` means for this operation in particular, where that is more than it means for any.

@@ -41,32 +41,35 @@ fn is_utf_8_or_no_charset(parameter: &str) -> bool {
         || ["utf-8", "utf8", "us-ascii"].iter().any(|it| charset.eq_ignore_ascii_case(it))
 }
 
-/// The media type of the answer: SCIM's own, unless the client takes plain JSON and not SCIM's.
+/// The media type of the answer: SCIM's own, unless the client takes plain JSON and not SCIM's, or prefers it
+/// (RFC 9110 section 12.5.1).
 ///
 /// Never none at all: a client that accepts neither gets SCIM's, because a 406 tells an admin nothing.
 pub(super) fn answer_type(headers: &HeaderMap) -> &'static str {
-    let (mut scim, mut json) = (false, false);
+    let (mut scim, mut any, mut json) = (None, None, None);
     for value in headers.get_all(ACCEPT) {
         let Ok(value) = value.to_str() else { continue };
         for range in value.split(',') {
             let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
-            if is_excluded(parameters) {
-                continue;
-            }
             let is = |wanted: &str| essence.trim().eq_ignore_ascii_case(wanted);
-            scim |= is(SCIM_JSON) || is("*/*") || is("application/*");
-            json |= is(JSON);
+            if is(SCIM_JSON) {
+                scim = Some(quality(parameters));
+            } else if is(JSON) {
+                json = Some(quality(parameters));
+            } else if is("*/*") || is("application/*") {
+                any = Some(quality(parameters));
+            }
         }
     }
-    if json && !scim { JSON } else { SCIM_JSON }
+    if json.unwrap_or(0.0) > scim.or(any).unwrap_or(0.0) { JSON } else { SCIM_JSON }
 }
 
-/// Whether a quality of zero says that this media range is not wanted.
-fn is_excluded(parameters: &str) -> bool {
-    let quality = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
-    quality
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-        .any(|(_, value)| value.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0))
+/// How much a media range is wanted, from 0 to 1; what is no quality counts as the most.
+fn quality(parameters: &str) -> f32 {
+    let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+    let quality = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let quality = quality.and_then(|(_, value)| value.trim().parse::<f32>().ok());
+    quality.filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or(1.0)
 }
 
 #[cfg(test)]
@@ -125,10 +128,19 @@ mod tests {
         assert_eq!(answer_type(&HeaderMap::new()), SCIM_JSON);
         assert_eq!(answers("application/scim+json"), SCIM_JSON);
         assert_eq!(answers("*/*"), SCIM_JSON);
-        assert_eq!(answers("application/json, text/plain, */*;q=0.8"), SCIM_JSON);
+        assert_eq!(answers("application/json, text/plain, */*"), SCIM_JSON);
         assert_eq!(answers("application/json"), JSON);
         assert_eq!(answers("application/json;q=0.9, text/html"), JSON);
         assert_eq!(answers("application/json, application/scim+json;q=0"), JSON);
+    }
+
+    #[test]
+    fn of_two_types_that_are_accepted_the_answer_is_the_one_that_is_preferred() {
+        assert_eq!(answers("application/json;q=0.9, application/scim+json;q=0.5"), JSON);
+        assert_eq!(answers("application/json, */*;q=0.8"), JSON);
+        assert_eq!(answers("application/json;q=0.5, */*"), SCIM_JSON);
+        assert_eq!(answers("application/scim+json, application/json"), SCIM_JSON);
+        assert_eq!(answers("application/json;q=much, application/scim+json;q=0.5"), JSON);
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Conditions {
         Self { if_match: versions(headers, &IF_MATCH), if_none_match: versions(headers, &IF_NONE_MATCH) }
     }
 
+    /// Which versions a write may change: If-None-Match counts where there is no If-Match (RFC 9110 section 13.2.2).
+    fn of_a_write(&self) -> Option<VersionMatch> {
+        self.if_match.clone().or_else(|| self.if_none_match.clone().map(VersionMatch::negated))
+    }
+
     /// What `version` of an operation in a bulk request says.
     pub(super) fn of_version(version: Option<&str>) -> Self {
         Self { if_match: version.and_then(|version| listed(std::iter::once(version))), if_none_match: None }
@@ -111,13 +116,17 @@ impl<'a> Call<'a> {
         lists::page(self.tenant, vec![(self.kind, Query::from_search_request(body, self.schema)?)]).await
     }
 
-    /// RFC 7644 section 3.4.1; If-None-Match as in RFC 9110 section 13.1.2.
+    /// RFC 7644 section 3.4.1; If-Match and If-None-Match as in RFC 9110 section 13.1.
     async fn read(&self, id: &str) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = self.tenant.settings.bridge.get(self.kind, id, &projection).await?;
         let tag = Tag::of(&resource);
-        let known = self.conditions.if_none_match.as_ref();
-        if known.is_some_and(|known| tag.version().is_some_and(|version| known.allows(version))) {
+        let is_among =
+            |tags: Option<&VersionMatch>| tags.map(|tags| tag.version().is_some_and(|it| tags.allows(&[it])));
+        if is_among(self.conditions.if_match.as_ref()) == Some(false) {
+            return Err(bridge::Fault::PreconditionFailed.into());
+        }
+        if is_among(self.conditions.if_none_match.as_ref()) == Some(true) {
             return Ok(tag.on(HttpResponse::NotModified()).finish());
         }
         Ok(self.show(StatusCode::OK, resource, &projection))
@@ -135,7 +144,7 @@ impl<'a> Call<'a> {
     async fn replace(&self, id: String, body: Body<'_>) -> Result<HttpResponse, Fault> {
         let projection = self.projection()?;
         let resource = Resource::from_client(body.json().await?, self.schema)?;
-        let answered = self.carry_out(Action::Replace { id, resource }, self.conditions.if_match.clone(), true).await?;
+        let answered = self.carry_out(Action::Replace { id, resource }, self.conditions.of_a_write(), true).await?;
         Ok(self.acknowledge(answered, &projection, PatchAnswer::Resource))
     }
 
@@ -146,13 +155,13 @@ impl<'a> Call<'a> {
         // Who asks for attributes wants to see them: section 3.5.2 makes 200 the only answer then.
         let answer = if projection.is_default() { self.tenant.patch_answer(self.kind) } else { PatchAnswer::Resource };
         let shown = answer == PatchAnswer::Resource;
-        let answered = self.carry_out(Action::Patch { id, patch }, self.conditions.if_match.clone(), shown).await?;
+        let answered = self.carry_out(Action::Patch { id, patch }, self.conditions.of_a_write(), shown).await?;
         Ok(self.acknowledge(answered, &projection, answer))
     }
 
     /// RFC 7644 section 3.6.
     async fn delete(&self, id: String) -> Result<HttpResponse, Fault> {
-        let answered = self.carry_out(Action::Delete { id }, self.conditions.if_match.clone(), false).await?;
+        let answered = self.carry_out(Action::Delete { id }, self.conditions.of_a_write(), false).await?;
         Ok(self.acknowledge(answered, &Projection::default(), PatchAnswer::NoContent))
     }
 

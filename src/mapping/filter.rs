@@ -361,18 +361,20 @@ fn equality(row: &Row, value: &Literal, answers: Answers) -> Compiled {
 }
 
 fn substring(row: &Row, op: Comparison, text: &str, answers: Answers) -> Compiled {
-    let usable = row.codec == Codec::Text && row.lookup.is_none() && !text.is_empty();
+    // At the ends of a value blanks count for nothing in LDAP (RFC 4518 section 2.6.1), and in SCIM they do.
+    let trimmed = text.trim();
+    let usable = row.codec == Codec::Text && row.lookup.is_none() && !trimmed.is_empty();
     if !usable || answers.substring == Answer::None {
         return Compiled::wider(LdapFilter::Present(row.ldap.clone()));
     }
-    let bytes = text.as_bytes().to_vec();
+    let bytes = trimmed.as_bytes().to_vec();
     let (initial, any, last) = match op {
         Comparison::Sw => (Some(bytes), Vec::new(), None),
         Comparison::Ew => (None, Vec::new(), Some(bytes)),
         _ => (None, vec![bytes], None),
     };
     let filter = LdapFilter::Substrings { attribute: row.ldap.clone(), initial, any, last };
-    Compiled { filter, exact: answers.substring == Answer::Exact }
+    Compiled { filter, exact: answers.substring == Answer::Exact && trimmed == text }
 }
 
 /// The server's change stamps have whole seconds, SCIM compares fractions: the LDAP filter takes in a second more on

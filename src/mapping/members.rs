@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::table::{MemberValue, Members, ResourceMapping};
 use crate::directory::{AttributeName, Change, Dialect, Dn, Entry, Modification};
-use crate::scim::{AttributePath, Fault, FaultKind, Op, Operation, Patch, PatchPath, Resource};
+use crate::scim::{AttributePath, Fault, FaultKind, Op, Operation, Patch, PatchPath, Resource, ResourceSchema};
 
 /// Object classes that can't do without a member on servers that hold to their definition (RFC 4519 section 3.5).
 const NEED_A_MEMBER: [&str; 2] = ["groupOfNames", "groupOfUniqueNames"];
@@ -63,14 +63,39 @@ impl MemberChange {
         Ok(Some(change.tidied()))
     }
 
+    /// Whether `patch` removes members by what only the members tell, as `members[type eq "Group"]` does.
+    #[must_use]
+    pub fn depends_on_members(patch: &Patch) -> bool {
+        let filtered = |operation: &Operation| operation.op == Op::Remove && is_whole(operation, true);
+        let mut members = patch.operations.iter().filter(|operation| is_about_members(operation));
+        members.clone().any(filtered) && members.all(|operation| filtered(operation) || is_whole(operation, false))
+    }
+
+    /// `patch` with the ids of who goes and who comes in place of what it says of the members of `group`.
+    ///
+    /// # Errors
+    /// What [`Patch::apply`] returns for what it says of them.
+    pub fn spelt_out(patch: &Patch, group: &Resource, schema: &ResourceSchema) -> Result<Patch, Fault> {
+        let (members, mut operations): (Vec<Operation>, Vec<Operation>) =
+            patch.operations.iter().cloned().partition(is_about_members);
+        let members_of = |group: &Resource| ids(group.get(&AttributePath::core("members")));
+        let before = members_of(group);
+        let after = members_of(&Patch { operations: members }.apply(group, schema)?);
+        for (op, some, others) in [(Op::Remove, &before, &after), (Op::Add, &after, &before)] {
+            let others: HashSet<&String> = others.iter().collect();
+            let named = some.iter().filter(|id| !others.contains(id)).map(|id| json!({ "value": id })).collect();
+            let target = PatchPath::Attribute { path: AttributePath::core("members"), filter: None };
+            operations.push(Operation { op, path: Some(target), value: Some(Value::Array(named)) });
+        }
+        Ok(Patch { operations })
+    }
+
     fn note(&mut self, operation: &Operation) -> Result<(), Fault> {
-        let plain = matches!(&operation.path,
-            Some(PatchPath::Attribute { path, filter: None }) if path.sub.is_none());
-        if !plain {
+        if !is_whole(operation, false) {
             return Err(Fault::new(
                 FaultKind::NoTarget,
-                "Members can be added, removed and replaced as a whole. Name who is meant by \
-                 members[value eq \"<id>\"] in a remove, or by a list of objects with a value.",
+                "Members can be added, removed and replaced, but not changed. Name who is to be removed by \
+                 members[value eq \"<id>\"] or another filter, and who is to be added by a list of objects with a value.",
             ));
         }
         match (operation.op, &operation.value) {
@@ -108,6 +133,12 @@ fn ids(list: Option<&Value>) -> Vec<String> {
         Some(one) => id(one).into_iter().collect(),
         None => Vec::new(),
     }
+}
+
+/// Whether an operation is about whole members: those that a filter finds, or all.
+fn is_whole(operation: &Operation, filtered: bool) -> bool {
+    matches!(&operation.path, Some(PatchPath::Attribute { path, filter })
+        if path.sub.is_none() && filter.is_some() == filtered)
 }
 
 fn is_about_members(operation: &Operation) -> bool {
@@ -201,10 +232,8 @@ impl ResourceMapping {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::scim::{ResourceKind, ResourceSchema};
+    use crate::scim::ResourceKind;
     use crate::tables::Place;
 
     fn change(operations: &Value) -> (MemberChange, usize) {

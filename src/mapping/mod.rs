@@ -31,7 +31,7 @@ pub use group_names::{GroupName, GroupNames, Joined};
 pub use lookup::Lookup;
 pub use members::{MemberChange, MemberDelta};
 pub use plan::{NewEntry, NewPassword, Rename, Update, Wish};
-pub use read::{NoId, Pointer, Reading, Referenced};
+pub use read::{NoId, Pointer, Reading, Referenced, version_without_members};
 pub use row::{Case, Direction, Number, NumberRange, Reference, ReferenceKey, Row, RowPath, When};
 pub use table::{
     Base, Delete, Disable, GroupsOf, IdAttribute, InitialPassword, Mapping, MemberValue, Members, ResourceMapping,

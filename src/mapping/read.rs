@@ -310,6 +310,12 @@ fn group_of_user(referenced: &Referenced, indirect: bool) -> Value {
     value
 }
 
+/// The version of a group as it is where its members are not asked for; `None` of what has none.
+#[must_use]
+pub fn version_without_members(resource: &Resource) -> Option<String> {
+    resource.members_text().map(|_| version(&Resource::from_map(resource.as_map().clone())))
+}
+
 /// A weak entity tag over what the resource shows, `meta` aside: the server's change stamps do not move with every
 /// change that shows (a renamed member, a memberOf), content does (RFC 7644 section 3.14). The order of the elements of
 /// a list means nothing (RFC 7643 section 2.4) and is not the same in the directory and in the shadow of it.

@@ -164,11 +164,15 @@ fn cursor_count(text: &str) -> Result<usize, Fault> {
     number("count", text).map_err(|fault| Fault { kind: FaultKind::InvalidCount, ..fault })
 }
 
-/// A whole number, of which all below zero are zero.
+/// A whole number of any size, of which all below zero are zero.
 fn number(name: &str, text: &str) -> Result<usize, Fault> {
-    let number: i64 =
-        text.trim().parse().map_err(|_| invalid(name, &format!("must be a whole number, not {}", quoted(text))))?;
-    Ok(usize::try_from(number.max(0)).unwrap_or(usize::MAX))
+    let text = text.trim();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid(name, &format!("must be a whole number, not {}", quoted(text))));
+    }
+    let number = if text.starts_with('-') { 0 } else { digits.parse().unwrap_or(i64::MAX) };
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 fn sort_order(text: &str) -> Result<SortOrder, Fault> {
@@ -218,8 +222,17 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_any_size_are_numbers() {
+        let most = query(&[("startIndex", "99999999999999999999"), ("count", "99999999999999999999")]).unwrap();
+        let limit = usize::try_from(i64::MAX).unwrap();
+        assert_eq!((most.start_index, most.count), (limit, Some(limit)));
+        let least = query(&[("startIndex", "-99999999999999999999"), ("count", "-99999999999999999999")]).unwrap();
+        assert_eq!((least.start_index, least.count), (1, Some(0)));
+    }
+
+    #[test]
     fn what_is_no_number_is_refused() {
-        for sent in ["", "x", "1.5", "99999999999999999999"] {
+        for sent in ["", "x", "1.5", "1e3", "+", "- 1", "9999999999999999999x"] {
             assert_eq!(query(&[("count", sent)]).unwrap_err().kind, FaultKind::InvalidValue, "{sent}");
             assert!(query(&[("startIndex", sent)]).unwrap_err().detail.contains("startIndex"), "{sent}");
         }

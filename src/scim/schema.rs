@@ -181,6 +181,11 @@ impl Attribute {
     pub(super) fn is_complex(&self) -> bool {
         self.kind == AttributeType::Complex
     }
+
+    /// Whether its values name other resources by their ids, as `members` does.
+    pub(super) fn is_references(&self) -> bool {
+        self.multi_valued && self.sub_attribute("$ref").is_some() && self.sub_attribute("value").is_some()
+    }
 }
 
 impl Schema {

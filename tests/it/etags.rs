@@ -11,6 +11,8 @@ on_every_directory! {
     a_members_new_name_changes_the_tag_of_the_group,
     a_client_that_has_the_resource_already_gets_304,
     a_write_that_expects_another_version_is_refused_with_412_and_changes_nothing,
+    a_write_that_is_not_to_meet_this_version_is_refused_with_412_and_changes_nothing,
+    the_tag_of_a_group_without_its_members_is_good_for_a_change,
     a_change_between_reading_and_writing_is_noticed_by_who_named_a_version,
     of_many_changes_that_name_the_same_version_one_is_made,
     a_put_that_names_the_version_exchanges_values_of_every_kind,
@@ -122,6 +124,41 @@ async fn held_back(kind: Kind, name: &str) -> (Proxy, World) {
         |config: Config| without_passwords(kind, config).urls(&[&proxy.url()]).directory("allow_plaintext = true");
     let world = World::leased(lease, name, change).await;
     (proxy, world)
+}
+
+async fn a_write_that_is_not_to_meet_this_version_is_refused_with_412_and_changes_nothing(kind: Kind) {
+    let world = World::on(kind, "etag-none").await;
+    let created = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await;
+    let path = format!("/Users/{}", created.id());
+    let before = world.user("ada").await;
+    let several = format!("\"x\", {}", created.header("etag"));
+    for met in ["*", created.header("etag"), &several] {
+        send(&world, Method::PATCH, &path, ("if-none-match", met), Some(&title("X"))).await.expect_error(412, "");
+        let put = okta_user("ada", "Augusta", "King");
+        send(&world, Method::PUT, &path, ("if-none-match", met), Some(&put)).await.expect_error(412, "");
+        send(&world, Method::DELETE, &path, ("if-none-match", met), None).await.expect_error(412, "");
+    }
+    assert_eq!(world.user("ada").await, before);
+    send(&world, Method::GET, &path, ("if-match", "\"x\""), None).await.expect_error(412, "");
+    send(&world, Method::GET, &path, ("if-match", "*"), None).await.expect(200);
+    let other = send(&world, Method::PATCH, &path, ("if-none-match", "\"x\""), Some(&title("Countess"))).await;
+    assert_eq!(other.expect(200)["title"], "Countess");
+}
+
+async fn the_tag_of_a_group_without_its_members_is_good_for_a_change(kind: Kind) {
+    let world = World::on(kind, "etag-no-members").await;
+    let ids = world.people_named(&["a", "b"]).await;
+    let path = format!("/Groups/{}", world.group("G", &[&ids[0]]).await);
+    let tag = world.scim.get(&format!("{path}?excludedAttributes=members")).await.header("etag").to_owned();
+    let named = |name: &str| patch(&json!([{"op": "replace", "path": "displayName", "value": name}]));
+    let answer = send(&world, Method::PATCH, &path, ("if-none-match", &tag), Some(&named("X"))).await;
+    answer.expect_error(412, "");
+    let add = patch(&json!([{"op": "add", "path": "members", "value": [{"value": ids[1]}]}]));
+    send(&world, Method::PATCH, &path, ("if-match", &tag), Some(&add)).await.expect(204);
+    send(&world, Method::PATCH, &path, ("if-match", &tag), Some(&named("H"))).await.expect(204);
+    send(&world, Method::PATCH, &path, ("if-match", &tag), Some(&named("X"))).await.expect_error(412, "");
+    send(&world, Method::GET, &path, ("if-none-match", &tag), None).await.expect(200);
+    assert_eq!(world.members("H").await, crate::groups::set(&["a", "b"]));
 }
 
 async fn a_change_between_reading_and_writing_is_noticed_by_who_named_a_version(kind: Kind) {

@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 on_every_directory! {
     an_empty_group_is_legal_and_nobody_stands_in_for_its_members_unseen,
     adding_removing_and_replacing_touch_exactly_who_is_named,
+    members_go_by_whatever_a_filter_says_of_them,
     a_change_that_changes_nothing_does_not_touch_the_group,
     a_member_that_does_not_exist_is_named_and_nothing_is_applied,
+    a_member_without_an_id_is_refused_and_nobody_is_lost,
     hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups,
     thirty_clients_at_once_end_with_exactly_what_they_asked_for,
     who_comes_while_the_last_member_goes_does_not_stand_beside_nobody,
@@ -119,6 +121,40 @@ async fn adding_removing_and_replacing_touch_exactly_who_is_named(kind: Kind) {
     assert_eq!(world.members("Renamed").await, set(&["b"]));
 }
 
+async fn members_go_by_whatever_a_filter_says_of_them(kind: Kind) {
+    let world = World::on(kind, "group-filters").await;
+    let ids = world.people_named(&["a", "b", "c", "d"]).await;
+    let [a, b, c, d] = [&ids[0], &ids[1], &ids[2], &ids[3]];
+    let inner = world.group("Inner", &[a]).await;
+    let group = world.group("G", &[a, b, c, &inner]).await;
+    let remove = |filter: String| json!({"op": "remove", "path": format!("members[{filter}]")});
+    world.patch_group(&group, json!([remove("type eq \"Group\"".into())])).await;
+    assert_eq!(world.members("G").await, set(&["a", "b", "c"]));
+    world.patch_group(&group, json!([remove(format!("value eq \"{a}\" and type eq \"User\""))])).await;
+    assert_eq!(world.members("G").await, set(&["b", "c"]));
+    world.patch_group(&group, json!([remove("display eq \"nobody\"".into())])).await;
+    assert_eq!(world.members("G").await, set(&["b", "c"]));
+    // In the order of the operations, beside another attribute.
+    world
+        .patch_group(
+            &group,
+            json!([
+                {"op": "add", "path": "members", "value": values(&[a, d])},
+                remove(format!("not (value eq \"{a}\" or value eq \"{b}\")")),
+                {"op": "add", "path": "members", "value": values(&[d])},
+                {"op": "replace", "path": "displayName", "value": "H"},
+            ]),
+        )
+        .await;
+    assert_eq!(world.members("H").await, set(&["a", "b", "d"]));
+    world.patch_group(&group, json!([remove("display pr".into())])).await;
+    assert_eq!(world.members("H").await, world.nobody());
+    let ghost = json!([{"op": "add", "path": "members", "value": [{"value": "ghost"}]}, remove("display pr".into())]);
+    world.scim.patch(&format!("/Groups/{group}"), &patch(&ghost)).await.expect_error(400, "invalidValue");
+    let nowhere = "/Groups/00000000-0000-4000-8000-000000000000";
+    world.scim.patch(nowhere, &patch(&json!([remove("display pr".into())]))).await.expect_error(404, "");
+}
+
 async fn a_change_that_changes_nothing_does_not_touch_the_group(kind: Kind) {
     let world = World::on(kind, "group-same").await;
     let ids = world.people_named(&["a", "b"]).await;
@@ -153,6 +189,34 @@ async fn a_member_that_does_not_exist_is_named_and_nothing_is_applied(kind: Kind
     let detail = world.scim.post("/Groups", &create).await.expect_error(400, "invalidValue").to_owned();
     assert!(detail.contains(ghost), "{detail}");
     assert!(world.raw.find(&world.groups(), "(cn=New)").await.is_empty());
+}
+
+async fn a_member_without_an_id_is_refused_and_nobody_is_lost(kind: Kind) {
+    let world = World::on(kind, "group-no-id").await;
+    let ids = world.people_named(&["a", "b"]).await;
+    let group = world.group("G", &[&ids[0], &ids[1]]).await;
+    let path = format!("/Groups/{group}");
+    for broken in [json!({"display": "a"}), json!({"value": ""}), json!({"value": null}), json!({}), json!(null)] {
+        for listed in [json!([broken]), json!([{"value": ids[0]}, broken])] {
+            let put = json!({"displayName": "G", "members": listed});
+            world.scim.put(&path, &put).await.expect_error(400, "invalidValue");
+            let post = json!({"displayName": "New", "members": listed});
+            world.scim.post("/Groups", &post).await.expect_error(400, "invalidValue");
+            for op in ["add", "replace", "remove"] {
+                for change in [
+                    json!([{"op": op, "path": "members", "value": listed}]),
+                    json!([{"op": if op == "remove" { "replace" } else { op }, "value": {"members": listed}}]),
+                ] {
+                    world.scim.patch(&path, &patch(&change)).await.expect_error(400, "invalidValue");
+                }
+            }
+        }
+    }
+    assert_eq!(world.members("G").await, set(&["a", "b"]));
+    assert!(world.raw.find(&world.groups(), "(cn=New)").await.is_empty());
+    // Keycloak says so that there are no members.
+    world.patch_group(&group, json!([{"op": "remove", "path": "members", "value": null}])).await;
+    assert_eq!(world.members("G").await, world.nobody());
 }
 
 async fn hundreds_of_members_come_and_go_in_one_request_and_groups_hold_groups(kind: Kind) {

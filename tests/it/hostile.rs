@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 on_every_directory! {
     names_with_every_special_character_live_a_whole_life,
     ldap_metacharacters_in_every_field_arrive_as_they_were_sent,
+    a_name_of_any_length_is_taken_or_refused_with_400,
     unknown_attributes_are_ignored_wherever_they_stand,
     patches_that_can_not_be_are_refused_whole,
     ids_that_are_no_ids_are_answered_with_404,
@@ -56,6 +57,32 @@ async fn names_with_every_special_character_live_a_whole_life(kind: Kind) {
         assert_eq!(entries[0].1[kind.facts().user_name], [renamed]);
         world.scim.delete(&format!("/Users/{id}")).await.expect(204);
         world.scim.delete(&format!("/Users/{id}")).await.expect_error(404, "");
+    }
+}
+
+async fn a_name_of_any_length_is_taken_or_refused_with_400(kind: Kind) {
+    let world = World::on_with(kind, "long-names", |config| without_passwords(kind, config)).await;
+    let ada = world.scim.post("/Users", &okta_user("ada", "Ada", "Lovelace")).await.id();
+    for length in [64, 200, 246, 300, 1_000, 10_000, 100_000] {
+        // Active Directory's cn takes only the beginning of it.
+        let long = format!("{length}{}", "x".repeat(length));
+        let (user, group) = (okta_user(&long, "Ada", "Long"), json!({"displayName": long}));
+        for (endpoint, body) in [("/Users", user), ("/Groups", group)] {
+            let created = world.scim.post(endpoint, &body).await;
+            if created.status != 201 {
+                created.expect_error(400, "invalidValue");
+                continue;
+            }
+            assert!(created.body.to_string().contains(&long), "{length}: stored whole");
+            world.scim.delete(&format!("{endpoint}/{}", created.id())).await.expect(204);
+        }
+        let rename = patch(&json!([{"op": "replace", "value": {"userName": long, "title": "X"}}]));
+        let renamed = world.scim.patch(&format!("/Users/{ada}"), &rename).await;
+        if renamed.status != 200 {
+            renamed.expect_error(400, "invalidValue");
+            let user = world.scim.get(&format!("/Users/{ada}")).await;
+            assert_ne!(user.expect(200)["userName"], long);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Filters, order and pages, on a directory that limits the size of plain searches to 500.
 
 use crate::harness::Kind;
-use crate::world::{ENTERPRISE, USER, World};
+use crate::world::{ENTERPRISE, USER, World, okta_user};
 use serde_json::{Value, json};
 
 on_every_directory! {
     every_operator_and_every_form_of_filter_finds_exactly_its_users,
+    blanks_at_the_ends_of_values_count_in_filters,
     a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_with_the_reason,
     pages_are_complete_disjoint_and_ordered_beyond_the_size_limit_of_the_server,
     the_edges_of_paging_are_as_the_rfc_has_them,
@@ -108,6 +109,30 @@ async fn every_operator_and_every_form_of_filter_finds_exactly_its_users(kind: K
     }
 }
 
+async fn blanks_at_the_ends_of_values_count_in_filters(kind: Kind) {
+    let world = five(kind, "filters-blanks").await;
+    for (name, title) in
+        [("before", " Lady x"), ("behind", "x Lady "), ("around", "\u{a0}Lady\u{a0}"), ("none", "x Lady x")]
+    {
+        let mut user = okta_user(name, "Given", name);
+        user["title"] = json!(title);
+        world.scim.post("/Users", &user).await.expect(201);
+    }
+    let cases: &[(&str, &[&str])] = &[
+        (r#"title co " Lad""#, &["before", "behind", "none"]),
+        (r#"title co "ady ""#, &["before", "behind", "none"]),
+        (r#"title sw " Lad""#, &["before"]),
+        (r#"title ew "ady ""#, &["behind"]),
+        (r#"title sw "x Lady ""#, &["behind", "none"]),
+        (r#"title ew " Lady x""#, &["before", "none"]),
+        ("title co \"\u{a0}lady\"", &["around"]),
+        (r#"title co " " and userName co "be""#, &["before", "behind"]),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(matching(&world, filter).await, *expected, "{filter}");
+    }
+}
+
 async fn a_filter_that_makes_no_sense_or_asks_for_what_is_not_mapped_is_refused_with_the_reason(kind: Kind) {
     let world = World::on(kind, "filters-bad").await;
     let cases = [
@@ -182,6 +207,10 @@ async fn the_edges_of_paging_are_as_the_rfc_has_them(kind: Kind) {
         ("?startIndex=5&count=10", 5, 1, 5),
         ("?startIndex=6", 5, 0, 6),
         ("?startIndex=1000000", 5, 0, 1_000_000),
+        ("?startIndex=-99999999999999999999&count=2", 5, 2, 1),
+        ("?startIndex=2&count=99999999999999999999", 5, 4, 2),
+        ("?startIndex=99999999999999999999&count=99999999999999999999", 5, 0, i64::MAX),
+        ("?count=-99999999999999999999", 5, 0, 1),
         ("?startIndex=1&count=2&", 5, 2, 1),
         ("?count=2&startIndex=4&unknown=x", 5, 2, 4),
     ] {

@@ -117,7 +117,9 @@ pub(in crate::scim) fn read(value: Value, attribute: &Attribute, trail: Trail<'_
     read_single(value, attribute, trail)
 }
 
-/// Reads the elements of a multi-valued attribute one by one, be it a single one without brackets.
+/// Reads the elements of a multi-valued attribute one by one, be it a single one without brackets. An element of a list
+/// that is to name another resource has to: passed over, it would be a member that is lost, or with `replace` all of
+/// them.
 pub(in crate::scim) fn read_elements(
     value: Value,
     attribute: &Attribute,
@@ -125,11 +127,17 @@ pub(in crate::scim) fn read_elements(
 ) -> Result<Vec<Value>, Fault> {
     let sent = match value {
         Value::Array(elements) => elements,
+        single if is_unassigned(&single) => return Ok(Vec::new()),
         single => vec![single],
     };
     let mut elements = Vec::with_capacity(sent.len());
     for element in sent {
-        elements.extend(read_single(element, attribute, trail)?);
+        let element = read_single(element, attribute, trail)?;
+        if attribute.is_references() && element.as_ref().and_then(|element| element.get("value")).is_none() {
+            let detail = format!("Every element of {trail} needs a value: the id of what it names.");
+            return Err(Fault::new(FaultKind::InvalidValue, detail));
+        }
+        elements.extend(element);
     }
     Ok(elements)
 }

@@ -42,6 +42,17 @@ fn a_malformed_request_is_refused() {
 }
 
 #[test]
+fn an_element_that_names_nobody_is_no_member() {
+    let schema = ResourceSchema::standard(ResourceKind::Group);
+    for op in ["add", "replace", "remove"] {
+        for element in [json!({ "display": "a" }), json!({ "value": "" }), json!({}), json!(null)] {
+            let body = json!({ "Operations": [{ "op": op, "path": "members", "value": [{ "value": "1" }, element] }] });
+            assert_eq!(Patch::from_client(body.clone(), &schema).unwrap_err().kind, FaultKind::InvalidValue, "{body}");
+        }
+    }
+}
+
+#[test]
 fn a_fault_says_which_operation_is_at_fault() {
     let body = json!({ "operations": [
         { "OP": "add", "Path": "title", "VALUE": "x" },
