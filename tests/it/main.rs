@@ -67,6 +67,7 @@ mod numbers;
 mod okta_lifecycle;
 mod okta_spec;
 mod outage;
+mod outage_limits;
 mod parked;
 mod passwords;
 mod policies;
