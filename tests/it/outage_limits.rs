@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::harness::Kind;
-use crate::world::{BINARY, World, okta_user, patch};
+use crate::world::{BINARY, ENTERPRISE, World, okta_user, patch};
 
-on_every_directory!(values_that_the_directory_would_refuse_are_refused_during_an_outage_too);
+on_every_directory! {
+    values_that_the_directory_would_refuse_are_refused_during_an_outage_too,
+    who_is_their_own_manager_still_is_in_the_answer_to_a_rename,
+}
 
 async fn values_that_the_directory_would_refuse_are_refused_during_an_outage_too(kind: Kind) {
     let (proxy, world) = World::away(kind, "outage-values").await;
@@ -67,4 +70,27 @@ async fn a_second_bridge_on_a_store_that_is_in_use_does_not_start() {
     world.scim.get(&format!("/Users/{}", ada.id())).await.expect(200);
     world.daemon.kill();
     world.daemon.restart();
+}
+
+async fn who_is_their_own_manager_still_is_in_the_answer_to_a_rename(kind: Kind) {
+    let (proxy, world) = World::away(kind, "outage-own-manager").await;
+    let mut answers = Vec::new();
+    for name in ["up", "away"] {
+        if name == "away" {
+            proxy.refuse();
+        }
+        let made = world.scim.post("/Users", &okta_user(name, "Ada", "Lovelace")).await;
+        made.expect(201);
+        let mut put = okta_user(&format!("{name}2"), "Ada", "Lovelace");
+        put[ENTERPRISE] = json!({"manager": {"value": made.id()}});
+        let path = format!("/Users/{}", made.id());
+        put["userName"] = json!(name);
+        world.scim.put(&path, &put).await.expect(200);
+        put["userName"] = json!(format!("{name}2"));
+        let renamed = world.scim.put(&path, &put).await;
+        answers.push(renamed.expect(200)[ENTERPRISE]["manager"]["value"] == made.id());
+        let read = world.scim.get(&path).await;
+        assert_eq!(read.expect(200)[ENTERPRISE], renamed.body[ENTERPRISE], "{name}");
+    }
+    assert_eq!(answers, [true, true]);
 }
