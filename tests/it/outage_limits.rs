@@ -11,6 +11,7 @@ use crate::world::{BINARY, ENTERPRISE, World, okta_user, patch};
 on_every_directory! {
     values_that_the_directory_would_refuse_are_refused_during_an_outage_too,
     who_is_their_own_manager_still_is_in_the_answer_to_a_rename,
+    groups_that_hold_groups_are_shown_as_the_directory_shows_them,
 }
 
 async fn values_that_the_directory_would_refuse_are_refused_during_an_outage_too(kind: Kind) {
@@ -93,4 +94,27 @@ async fn who_is_their_own_manager_still_is_in_the_answer_to_a_rename(kind: Kind)
         assert_eq!(read.expect(200)[ENTERPRISE], renamed.body[ENTERPRISE], "{name}");
     }
     assert_eq!(answers, [true, true]);
+}
+
+async fn groups_that_hold_groups_are_shown_as_the_directory_shows_them(kind: Kind) {
+    let (proxy, world) = World::away(kind, "outage-nested").await;
+    let ids = world.people_named(&["ada", "bob"]).await;
+    let inner = world.group("Inner", &[&ids[0]]).await;
+    let middle = world.group("Middle", &[&inner]).await;
+    world.group("Outer", &[&middle, &ids[1]]).await;
+    let shown = async || {
+        let mut all = Vec::new();
+        for id in &ids {
+            let read = world.scim.get(&format!("/Users/{id}")).await;
+            let groups = read.expect(200)["groups"].as_array().cloned().unwrap_or_default();
+            let mut groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+            groups.sort();
+            all.push(groups);
+        }
+        all
+    };
+    let up = shown().await;
+    assert!(!up[0].is_empty() && !up[1].is_empty(), "{up:?}");
+    proxy.refuse();
+    assert_eq!(shown().await, up);
 }
