@@ -7,13 +7,29 @@
 use std::time::Instant;
 
 use crate::directory::{
-    self, AttributeName, Change, Dn, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search,
+    self, AttributeName, Change, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search,
 };
-use crate::mapping::{MemberDelta, Members, Row};
+use crate::mapping::{MemberDelta, Members, ResourceMapping, Row};
 use crate::scim::ResourceKind;
 
 use super::carrier::Asked;
 use super::{Carrier, Fault};
+
+/// An entry that left the name `old`, as the server showed it right after that: where it refers to itself, such as its own
+/// manager, it follows itself only a moment later.
+pub(super) fn following_itself(mapping: &ResourceMapping, mut entry: Entry, old: &Dn) -> Entry {
+    let is_old =
+        |value: &Vec<u8>| std::str::from_utf8(value).is_ok_and(|text| Dn::parse(text).is_ok_and(|dn| dn == *old));
+    for row in mapping.rows.iter().filter(|row| row.reference.is_some()) {
+        let values = entry.values(&row.ldap);
+        if entry.dn != *old && values.iter().any(is_old) {
+            let now = || entry.dn.as_str().as_bytes().to_vec();
+            let followed = values.iter().map(|value| if is_old(value) { now() } else { value.clone() }).collect();
+            entry.insert(row.ldap.clone(), followed);
+        }
+    }
+    entry
+}
 
 impl Carrier {
     /// Lets what refers to an entry follow from all the names that it had since the change was asked for: from `home`,

@@ -14,6 +14,7 @@ use super::change::Change;
 use super::create::duplicate;
 use super::late::{Names, Written};
 use super::membership::{Beside, Place};
+use super::tidy::following_itself;
 use super::unmet::LeftOut;
 use super::version::{check_version, unchanged};
 use super::{Carrier, Fault, Receipt};
@@ -217,7 +218,7 @@ impl Carrier {
             return Ok(Receipt::Changed);
         }
         let entry = match changed {
-            Some(changed) => changed,
+            Some(changed) => following_itself(mapping, changed, &entry.dn),
             None if update.is_empty() && request.change.members.is_none() => entry,
             None => self.entry_at(&update.renamed(&entry.dn), self.all_attributes(mapping)).await?,
         };

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::columns::{on_one_line, time};
 use super::explain::base_url;
 use super::{Exit, finish, load, print, wait_for};
+use crate::bridge::Pulse;
 use crate::bridge::desk::{Standing, standing};
 use crate::config::{Config, Tenant, WhenUnreachable};
 use crate::directory::Directory;
@@ -103,7 +104,7 @@ impl Told<'_> {
 
     /// Whether a daemon was heard of lately.
     fn runs(&self) -> bool {
-        self.standing.pulse.as_ref().is_some_and(|pulse| self.now - pulse.at < SILENCE)
+        self.standing.pulse.as_ref().is_some_and(|pulse| !pulse.stopped && self.now - pulse.at < SILENCE)
     }
 
     fn shadow(&self) -> String {
@@ -139,8 +140,10 @@ impl Told<'_> {
         line("last sync", synced.map_or_else(|| "not known".to_owned(), time));
         let oldest = oldest.map(|at| format!(", the oldest asked at {}", time(at))).unwrap_or_default();
         line("queue", format!("{owed} owed{oldest}; {parked} parked, {held} held, {waiting} waiting"));
-        let heard = pulse.map_or_else(|| "never".to_owned(), |pulse| time(pulse.at));
-        line("daemon", if self.runs() { "running".to_owned() } else { format!("last heard of: {heard}") });
+        let silent = |pulse: &Pulse| if pulse.stopped { "stopped at" } else { "last heard of:" };
+        let heard = pulse
+            .map_or_else(|| "last heard of: never".to_owned(), |pulse| format!("{} {}", silent(pulse), time(pulse.at)));
+        line("daemon", if self.runs() { "running".to_owned() } else { heard });
         text
     }
 

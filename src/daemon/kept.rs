@@ -44,6 +44,14 @@ impl Kept {
         Ok(chosen)
     }
 
+    /// Writes down for commands beside the daemon that it ends.
+    pub(super) async fn note_stopped(&self) -> Result<(), StoreFault> {
+        for ledger in self.ledgers.lock().await.values() {
+            ledger.note_stopped().await?;
+        }
+        Ok(())
+    }
+
     /// What was accepted before the tenant was told to refuse is carried out by nobody.
     async fn warn_of_owed(&self, tenant: &Arc<str>) -> Result<(), StoreFault> {
         let space = Arc::clone(tenant);

@@ -178,6 +178,9 @@ impl Daemon {
         if let Err(fault) = tokens::note_used(&self.kept.store, &self.kept.issued).await {
             warn!(%fault, "when tokens were last used is not noted");
         }
+        if let Err(fault) = self.kept.note_stopped().await {
+            warn!(%fault, "that the daemon ends is not noted");
+        }
         info!("stopped");
         Exit::Good
     }

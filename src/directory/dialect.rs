@@ -80,6 +80,9 @@ pub struct Dialect {
     /// Every text attribute answers equality and substrings without regard to case, whatever the published schema says
     /// of matching rules (Active Directory publishes none).
     pub matches_every_string: bool,
+    /// A value that is not of the syntax that the published schema gives its attribute is refused. Active Directory has
+    /// rules of its own.
+    pub checks_syntax: bool,
     /// Attributes that the schema demands and the server fills in itself.
     pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
@@ -156,6 +159,7 @@ const OPEN_LDAP: Dialect = Dialect {
     empty_groups: false,
     ranged_values: false,
     matches_every_string: false,
+    checks_syntax: true,
     supplied: &[],
     bit_and_rule: BIT_AND,
     member_of_all: false,
@@ -195,6 +199,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     empty_groups: true,
     ranged_values: true,
     matches_every_string: true,
+    checks_syntax: false,
     supplied: &[
         AttributeName::literal("groupType"),
         AttributeName::literal("instanceType"),
@@ -262,6 +267,7 @@ const DS_389: Dialect = Dialect {
     empty_groups: true,
     ranged_values: false,
     matches_every_string: false,
+    checks_syntax: true,
     supplied: &[],
     bit_and_rule: BIT_AND,
     member_of_all: true,

@@ -4,12 +4,14 @@
 //! Notes have numbers that only grow. Whoever works notes into the tables leaves in the same job how far that came
 //! ([`Session::worked_in`]), so a note is worked in once, whenever the process ends.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{FaultKind, Session, Store, StoreFault};
 
@@ -24,6 +26,9 @@ const MOST: u64 = 256 * 1024 * 1024;
 const BUFFER: usize = 64 * 1024;
 /// Notes that are handed out together have about so many bytes at most.
 const TOGETHER: usize = 1024 * 1024;
+/// How long one process waits for another that has a file, and after how long it looks again.
+const PATIENCE: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// The notes of one space, in a file of their own.
 #[derive(Debug)]
@@ -97,7 +102,7 @@ impl Journal {
         let explained = |error: io::Error| explain(&path, &error);
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(0o600).open(&path).map_err(explained)?;
-        file.try_lock().map_err(|error| explained(error.into()))?;
+        lock(&file).map_err(explained)?;
         let mut reader = Reader::at(&file, 0);
         let mut last = worked_in;
         while let Some(note) = reader.next().map_err(explained)? {
@@ -264,10 +269,24 @@ fn sum(bytes: &[u8]) -> u64 {
     rest.iter().fold(sum, |sum, byte| step(sum, u64::from(*byte)))
 }
 
+/// Makes the file this process's own. One that was killed a moment ago may still be about to let it go.
+fn lock(file: &File) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => thread::sleep(AGAIN),
+            outcome => return outcome.map_err(Into::into),
+        }
+    }
+}
+
 fn explain(path: &Path, error: &io::Error) -> StoreFault {
     let (kind, help) = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (FaultKind::Full, "make room on its file system"),
-        ErrorKind::WouldBlock => (FaultKind::Busy, "another process has it: one bridge at a time can use a store"),
+        ErrorKind::WouldBlock => {
+            let help = "another process has it, and one bridge at a time can use a store: stop the other one";
+            return StoreFault::new(FaultKind::Busy, format!("the journal {}: {help}", path.display()));
+        }
         _ => (FaultKind::Other, "let the user scim2ldap read and write it and its folder"),
     };
     StoreFault::new(kind, format!("the journal {}: {error}; {help}", path.display()))

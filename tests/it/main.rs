@@ -68,6 +68,7 @@ mod okta_lifecycle;
 mod okta_spec;
 mod others;
 mod outage;
+mod outage_limits;
 mod parked;
 mod passwords;
 mod policies;

@@ -254,4 +254,7 @@ async fn the_status_tells_how_a_tenant_stands_while_the_daemon_runs_and_while_it
     proxy.resume();
     let told = json_of(&world, &["status", "--json"])["tenants"][0].clone();
     assert_eq!((&told["directory"]["reachable"], &told["owed"]), (&json!(true), &json!(1)), "{told}");
+    assert_eq!(told["daemon"]["running"], false, "a daemon that was stopped is not taken for one that runs: {told}");
+    let (text, _) = ran(&world, &["status"]);
+    assert!(text.contains("daemon    stopped at 2"), "{text}");
 }

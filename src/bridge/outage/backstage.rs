@@ -188,8 +188,10 @@ impl Keeper {
         *rounds += 1;
         let missed = self.keep.missed.swap(false, Ordering::AcqRel);
         let outcome = self.read_again(missed || rounds.is_multiple_of(SWEEP)).await;
-        if missed && outcome.is_err() {
-            self.keep.missed.store(true, Ordering::Release);
+        match &outcome {
+            Err(_) if missed => self.keep.missed.store(true, Ordering::Release),
+            Ok(()) if missed => self.keep.ledger.backlog.note_read(),
+            _ => {}
         }
         outcome
     }

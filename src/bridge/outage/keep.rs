@@ -109,8 +109,9 @@ impl Keep {
         self.is_filled() && (self.ledger.owes() || stuck())
     }
 
+    /// Whether what the shadow does not hold does not exist.
     pub fn is_filled(&self) -> bool {
-        self.filled.load(Ordering::Acquire)
+        self.filled.load(Ordering::Acquire) && !self.ledger.backlog.is_blind()
     }
 
     /// Carries `intent` out on the shadow and puts it into the queue, both on disk before this returns.
@@ -285,8 +286,8 @@ impl Keep {
 
     fn unknown(&self) -> Fault {
         Fault::Unavailable {
-            detail: "The directory is away, and the bridge has not yet read it once, so it can't answer in its place. \
-                     Ask again later."
+            detail: "The directory is away, and the bridge has not read all of it yet, or not since its mapping table \
+                     was changed or its store was full, so it can't answer in its place. Ask again later."
                 .to_owned(),
             retry_after: self.policy.retry_after,
         }

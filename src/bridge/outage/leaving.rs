@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::directory::Dn;
 use crate::scim::{Patch, ResourceKind};
-use crate::store::{Durability, Journal, NewItem, Session, Store, StoreFault};
+use crate::store::{Durability, FaultKind, Journal, NewItem, Session, Store, StoreFault};
 
 use super::super::Action;
 use super::keep::now;
@@ -46,6 +46,8 @@ impl Leaving {
     pub async fn open(store: &Store, tenant: &str) -> Result<Self, StoreFault> {
         let journal = match store.side_journal(tenant).await {
             Ok(journal) => journal,
+            // Two that carry out what is owed would do it twice.
+            Err(fault) if fault.kind == FaultKind::Busy => return Err(fault),
             Err(fault) => {
                 tracing::warn!(%fault, "what is under way is not noted: references may be left when the process is killed");
                 return Ok(Self::default());

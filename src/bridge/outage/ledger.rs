@@ -1,7 +1,7 @@
 //! What is remembered for one tenant beyond a request and beyond the process: what it owes to the directory, and which
 //! ids were given out. A ledger outlives a reload of the configuration.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
@@ -35,6 +35,8 @@ pub struct Ledger {
     stuck: RwLock<Arc<Stuck>>,
     /// When something was last carried out or accepted, in milliseconds since 1970; 0: never.
     synced: AtomicI64,
+    /// The daemon ends.
+    pub(super) ending: Arc<AtomicBool>,
     /// References to somebody who is not there yet.
     pub(super) waiting: Waiting,
     wake: Notify,
@@ -45,7 +47,7 @@ impl Ledger {
     /// What `store` holds for `tenant`.
     ///
     /// # Errors
-    /// When the store can't be read.
+    /// When the store can't be read, or another process has it.
     pub async fn open(store: Store, tenant: Arc<str>) -> Result<Arc<Self>, StoreFault> {
         let leaving = Arc::new(Leaving::open(&store, &tenant).await?);
         let aliases = Arc::new(Aliases::default());
@@ -77,6 +79,7 @@ impl Ledger {
             settled,
             stuck,
             synced,
+            ending: Arc::default(),
             waiting,
             wake,
             at_work,

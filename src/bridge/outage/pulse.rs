@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::keep::{Keep, now};
+use super::ledger::Ledger;
 use crate::directory::Directory;
 use crate::store::{Durability, Session, StoreFault, Tally};
 
@@ -41,6 +42,8 @@ pub struct Pulse {
     pub read: usize,
     /// When the last request to change something was carried out or accepted.
     pub synced: Option<i64>,
+    /// The daemon ended in order at that moment.
+    pub stopped: bool,
 }
 
 impl Pulse {
@@ -133,16 +136,40 @@ fn take(keep: &Keep, directory: &Directory) -> Pulse {
         reachable: health.reachable,
         since: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         error: health.last_error.filter(|_| health.reachable == Some(false)),
-        filled: keep.filled.load(Ordering::Acquire),
+        filled: keep.is_filled(),
         read: keep.progress.read.load(Ordering::Relaxed),
         synced: keep.ledger.synced(),
+        stopped: false,
     }
 }
 
 async fn write(keep: &Keep, pulse: &Pulse) -> Result<(), StoreFault> {
-    let space = Arc::clone(&keep.ledger.tenant);
-    let mark = serde_json::to_vec(pulse).unwrap_or_default();
-    keep.ledger.store.write(Durability::Soon, async move |session: Session| session.set_mark(&space, MARK, &mark)).await
+    let (space, mark, ending) = (Arc::clone(&keep.ledger.tenant), noted(pulse), Arc::clone(&keep.ledger.ending));
+    let job = async move |session: Session| {
+        if ending.load(Ordering::Acquire) { Ok(()) } else { session.set_mark(&space, MARK, &mark) }
+    };
+    keep.ledger.store.write(Durability::Soon, job).await
+}
+
+fn noted(pulse: &Pulse) -> Vec<u8> {
+    serde_json::to_vec(pulse).unwrap_or_default()
+}
+
+impl Ledger {
+    /// Writes down that the daemon ends: nobody is to wait until its silence is noticed.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub async fn note_stopped(&self) -> Result<(), StoreFault> {
+        self.ending.store(true, Ordering::Release);
+        let (space, synced) = (Arc::clone(&self.tenant), self.synced());
+        let job = async move |session: Session| {
+            let last = Pulse::last(&session, &space)?.unwrap_or_default();
+            let pulse = Pulse { at: now(), synced: synced.or(last.synced), stopped: true, ..last };
+            session.set_mark(&space, MARK, &noted(&pulse))
+        };
+        self.store.write(Durability::Soon, job).await
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(in crate::bridge) struct Backlog {
     worked_in: AtomicU64,
     /// Something could not be noted or worked in: the directory has to be read again.
     missed: Arc<AtomicBool>,
+    /// That was something of this process, and the directory has not been read since: what the shadow does not hold may
+    /// exist all the same.
+    blind: AtomicBool,
     /// One at a time works in.
     turn: Mutex<()>,
     /// Names that were left while the directory is being read.
@@ -60,6 +63,20 @@ impl Backlog {
         Arc::clone(&self.missed)
     }
 
+    /// Whether the shadow lacks something that the directory has done.
+    pub fn is_blind(&self) -> bool {
+        self.blind.load(Ordering::Acquire)
+    }
+
+    /// The directory was read again.
+    pub fn note_read(&self) {
+        self.blind.store(false, Ordering::Release);
+        // Something may have been missed in the meantime.
+        if self.missed.load(Ordering::Acquire) {
+            self.blind.store(true, Ordering::Release);
+        }
+    }
+
     /// Works in what was noted before this was called, in jobs that leave room for others; `gently` also in time.
     pub async fn catch_up(&self, store: &Store, shape: &Arc<Shape>, gently: bool) -> Result<(), StoreFault> {
         let Some(journal) = self.journal.as_ref().filter(|_| self.is_behind()) else { return Ok(()) };
@@ -84,7 +101,8 @@ impl Backlog {
     }
 
     fn miss(&self, fault: &StoreFault) {
-        if !self.missed.swap(true, Ordering::AcqRel) {
+        self.missed.store(true, Ordering::Release);
+        if !self.blind.swap(true, Ordering::AcqRel) {
             tracing::error!(%fault, "the store can't follow what the directory does; it will be read again");
         }
     }

@@ -224,7 +224,7 @@ impl<'a> Draft<'a> {
     }
 
     fn task(&self) -> String {
-        format!("cannot modify {} in the shadow", self.doc.entry.dn)
+        format!("cannot modify {}", self.doc.entry.dn)
     }
 
     fn value_exists(&self, attribute: &AttributeName) -> Stop {

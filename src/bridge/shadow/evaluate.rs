@@ -85,8 +85,12 @@ impl Shadow {
         if self.shape.is_link(attribute) {
             return self.has_link(doc.row, attribute, &form);
         }
-        if self.shape.is_member_of(attribute) && self.lists(&form, &doc.entry.dn)? {
-            return Ok(true);
+        if self.shape.is_member_of(attribute) {
+            let (dn, all) = (&doc.entry.dn, self.shape.dialect.member_of_all);
+            let is_member = if all { self.is_in_chain(dn, value)? } else { self.lists(&form, dn)? };
+            if is_member {
+                return Ok(true);
+            }
         }
         Ok(doc.entry.values(attribute).iter().any(|own| rule.form(own) == form))
     }

@@ -72,7 +72,9 @@ impl Shadow {
                 let form = self.rule(attribute).form(value);
                 let by_field = || Lookup::Field(field(attribute), form.clone());
                 if self.shape.is_member_of(attribute) {
-                    return Some(vec![by_field(), Lookup::Group(form)]);
+                    // Who is a member by way of another group is in no list of this one.
+                    let direct = !self.shape.dialect.member_of_all;
+                    return direct.then(|| vec![by_field(), Lookup::Group(form.clone())]);
                 }
                 (self.shape.is_link(attribute) || self.shape.is_indexed(attribute)).then(|| vec![by_field()])
             }
@@ -162,7 +164,7 @@ impl Shadow {
                 values.extend(self.links(doc.row, attribute)?);
             }
             if self.shape.is_member_of(attribute) {
-                let groups = self.groups_of(&doc.entry.dn)?;
+                let groups = self.member_of(&doc.entry.dn)?;
                 values.extend(groups.into_iter().map(|group| group.entry.dn.as_str().as_bytes().to_vec()));
             }
             shown.insert(attribute.clone(), values);

@@ -1,6 +1,6 @@
 //! Members of groups, kept as links: each by itself, in the form in which values are compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Doc, Rule, Shadow, doc, field};
 use crate::directory::{AttributeName, Dn};
@@ -102,6 +102,23 @@ impl Shadow {
         let form = dn.normal_form().as_bytes();
         let found = self.session.with_field(&self.shape.space, &field(&members.attribute), form)?;
         found.iter().map(doc).collect()
+    }
+
+    /// The groups that a server names in an entry's memberOf: those that list it, and with some servers also those that
+    /// list these, and so on.
+    pub(super) fn member_of(&self, dn: &Dn) -> Result<Vec<Doc>, StoreFault> {
+        let mut found = self.groups_of(dn)?;
+        if !self.shape.dialect.member_of_all {
+            return Ok(found);
+        }
+        let mut seen: HashSet<i64> = found.iter().map(|group| group.row).collect();
+        let mut next = 0;
+        while let Some(group) = found.get(next) {
+            let above = self.groups_of(&group.entry.dn)?;
+            found.extend(above.into_iter().filter(|group| seen.insert(group.row)));
+            next += 1;
+        }
+        Ok(found)
     }
 
     /// How values are spelled whose form says too little.

@@ -80,6 +80,45 @@ pub(super) fn moment(value: &[u8]) -> Option<Timestamp> {
     Codec::GeneralizedTime.decode(value)?.as_str()?.parse().ok()
 }
 
+/// Which characters the values of an attribute may have (RFC 4517 section 3.3), as far as text is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    /// IA5 String: ASCII.
+    Ascii,
+    /// Printable String, and what is made of it: Telephone Number.
+    Printable,
+    /// Facsimile Telephone Number: a printable string, with parameters behind dollar signs.
+    Fax,
+    /// Numeric String: digits and blanks.
+    Numeric,
+}
+
+impl Syntax {
+    fn of(oid: &str) -> Option<Self> {
+        Some(match oid.strip_prefix("1.3.6.1.4.1.1466.115.121.1.")? {
+            "26" => Self::Ascii,
+            "44" | "50" => Self::Printable,
+            "22" => Self::Fax,
+            "36" => Self::Numeric,
+            _ => return None,
+        })
+    }
+
+    fn allows(self, value: &[u8]) -> bool {
+        value.iter().all(|byte| match self {
+            Self::Ascii => byte.is_ascii(),
+            Self::Printable => is_printable(*byte),
+            Self::Fax => is_printable(*byte) || *byte == b'$',
+            Self::Numeric => byte.is_ascii_digit() || *byte == b' ',
+        })
+    }
+}
+
+/// RFC 4517 section 3.2, with the equals sign, which OpenLDAP and 389 Directory Server let pass as well.
+fn is_printable(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)
+}
+
 /// What is known of the server's schema.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
@@ -118,6 +157,13 @@ impl Rules {
     pub fn is_single(&self, attribute: &AttributeName) -> bool {
         let known = self.schema.as_ref().and_then(|schema| schema.attribute(attribute.as_str()));
         known.is_some_and(|known| known.single_value)
+    }
+
+    /// Whether `value` has only what the syntax of `attribute` lets it have.
+    pub fn allow(&self, attribute: &AttributeName, value: &[u8]) -> bool {
+        let known = self.schema.as_ref().and_then(|schema| schema.attribute(attribute.as_str()));
+        let syntax = known.and_then(|known| known.syntax.as_deref()).and_then(Syntax::of);
+        syntax.is_none_or(|syntax| syntax.allows(value))
     }
 }
 

@@ -45,10 +45,10 @@ impl Shadow {
 
     fn try_add(&self, dn: &Dn, attributes: &[Values], read_back: &[AttributeName]) -> Result<Option<Entry>, Stop> {
         let listed = attributes.iter().map(|(attribute, values)| (attribute, values));
-        self.refuse_twice("add", dn, listed)?;
+        self.refuse_values("add", dn, listed)?;
         let (mut entry, links) = self.sorted(dn, attributes);
         if self.shape.needs_member(&entry) && links.iter().all(|(_, values)| values.is_empty()) {
-            let why = format!("cannot add {dn} to the shadow: a group of this kind must have a member");
+            let why = format!("cannot add {dn}: a group of this kind must have a member");
             return Err(Stop::refused(FaultKind::ObjectClass, 65, why));
         }
         if self.doc_at(dn)?.is_some() {
@@ -119,12 +119,12 @@ impl Shadow {
             Change::Add(values) | Change::Replace(values) => Some((attribute, values)),
             Change::Delete(_) => None,
         });
-        self.refuse_twice("modify", dn, listed)?;
+        self.refuse_values("modify", dn, listed)?;
         let before = self.doc_at(dn)?.ok_or_else(|| Stop::missing(dn))?;
         if let Some(assertion) = &options.assertion
             && !self.matches(&before, assertion)?
         {
-            let why = format!("cannot modify {dn} in the shadow: the entry is not as the change assumes");
+            let why = format!("cannot modify {dn}: the entry is not as the change assumes");
             return Err(Stop::refused(FaultKind::AssertionFailed, 122, why));
         }
         let lenient = options.permissive && self.shape.dialect.permissive_modify;
@@ -138,18 +138,29 @@ impl Shadow {
         self.read_back(&after, &options.read_back)
     }
 
-    /// Refuses values that are named twice in one place. Servers look for them before anything else.
-    fn refuse_twice<'a>(
+    /// Refuses values that their attribute can't have, or that are named twice in one place. Servers look for these
+    /// before anything else.
+    fn refuse_values<'a>(
         &self,
         operation: &str,
         dn: &Dn,
-        mut lists: impl Iterator<Item = (&'a AttributeName, &'a Vec<Vec<u8>>)>,
+        lists: impl Iterator<Item = (&'a AttributeName, &'a Vec<Vec<u8>>)>,
     ) -> Result<(), Stop> {
-        let Some((attribute, _)) = lists.find(|(attribute, values)| self.says_twice(attribute, values)) else {
-            return Ok(());
-        };
-        let why = format!("cannot {operation} {dn} in the shadow: {attribute} is given one value twice");
-        Err(Stop::refused(FaultKind::ValueExists, 20, why))
+        let checks = self.shape.dialect.checks_syntax;
+        for (attribute, values) in lists {
+            if checks && !values.iter().all(|value| self.rules.allow(attribute, value)) {
+                let why = format!(
+                    "cannot {operation} {dn}: a value of {attribute} has characters that the schema of the directory \
+                     does not let it have"
+                );
+                return Err(Stop::refused(FaultKind::InvalidSyntax, 21, why));
+            }
+            if self.says_twice(attribute, values) {
+                let why = format!("cannot {operation} {dn}: {attribute} is given one value twice");
+                return Err(Stop::refused(FaultKind::ValueExists, 20, why));
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a changed entry.
@@ -255,7 +266,7 @@ impl Shadow {
         let doc = self.doc_at(dn)?.ok_or_else(|| Stop::missing(dn))?;
         let key = key::of(dn);
         if !self.session.with_prefix(&self.shape.space, &key, Some(&key), 1)?.is_empty() {
-            let why = format!("cannot delete {dn} from the shadow: it has entries below it");
+            let why = format!("cannot delete {dn}: it has entries below it");
             return Err(Stop::refused(FaultKind::NonLeaf, 66, why));
         }
         self.session.delete(doc.row)?;
@@ -285,7 +296,7 @@ impl Shadow {
 }
 
 fn taken(operation: &str, dn: &Dn, by: &Dn) -> Stop {
-    let why = format!("cannot {operation} {dn} in the shadow: there is an entry {by} already");
+    let why = format!("cannot {operation} {dn}: there is an entry {by} already");
     Stop::refused(FaultKind::AlreadyExists, 68, why)
 }
 

@@ -350,3 +350,35 @@ async fn ids_have_the_form_of_the_server() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn what_the_syntax_of_an_attribute_does_not_allow_is_refused_as_the_server_would() {
+    let world = World::new().await;
+    let syntax = |number: u32| format!("SYNTAX 1.3.6.1.4.1.1466.115.121.1.{number}{{256}}");
+    let lines = [("mail", 26), ("title", 50), ("employeeNumber", 36), ("displayName", 15)]
+        .map(|(attribute, number)| format!("( 1.{number} NAME '{attribute}' {} )", syntax(number)));
+    let schema = SchemaView::parse(lines.iter().map(String::as_str), [], []);
+    let names = ["mail", "title", "employeeNumber", "displayName"].map(name);
+    let text = rules::definitions(&schema, names.iter());
+    world.run(async move |shadow| shadow.session.set_mark(TENANT, SCHEMA, &text).unwrap()).await;
+    world
+        .run(async |shadow| {
+            shadow.add(&dn(ADA), &person("ada"), &[]).unwrap();
+            let refused = Err((FaultKind::InvalidSyntax, Some(21)));
+            for (attribute, bad, good) in [
+                ("mail", "\u{fc}@example.com", "u#\u{1}@example.com"),
+                ("title", "+1 555 #4", "+1 (555) 0-4/x=9"),
+                ("employeeNumber", "12a", "12 34"),
+            ] {
+                assert_eq!(modify(&shadow, ADA, &[replace(attribute, &[good, bad])]), refused, "{attribute}");
+                modify(&shadow, ADA, &[replace(attribute, &[good])]).unwrap();
+            }
+            modify(&shadow, ADA, &[replace("displayName", &["\u{fc}"])]).unwrap();
+            let mut other = person("bob");
+            other.push((name("mail"), vec!["\u{fc}@example.com".into()]));
+            let fault = shadow.add(&dn("uid=bob,ou=people,dc=example,dc=com"), &other, &[]).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::InvalidSyntax);
+            assert!(fault.to_string().contains("mail"), "{fault}");
+        })
+        .await;
+}
