@@ -117,8 +117,9 @@ impl Carrier {
     async fn complete_account(&self, birth: &Birth<'_>, password: &NewPassword, entry: Entry) -> Result<Entry, Fault> {
         let (mapping, dn) = (birth.mapping, &birth.plan.dn);
         let enables = mapping.enables(&entry, &birth.plan.attributes);
-        if password.way(self.dialect()) != PasswordWay::Operation && mapping.holds_back() && !enables {
-            // A lost attempt came to its end: what is enabled has its password, and what stays disabled needs none.
+        let is_active = mapping.disable.as_ref().is_some_and(|disable| disable.is_active(&entry));
+        if password.way(self.dialect()) != PasswordWay::Operation && mapping.holds_back() && is_active {
+            // A lost attempt came to its end: what is enabled has its password.
             self.inner.accounts.forget(dn);
             return Ok(entry);
         }

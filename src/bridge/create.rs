@@ -4,7 +4,7 @@ use crate::directory::{self, AttributeName, Dn, Entry, FaultKind as Kind, Filter
 use crate::mapping::{IdForm, InitialPassword, MemberChange, MemberDelta, NewEntry, ResourceMapping, Unique};
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
-use super::carrier::{Asked, Earlier};
+use super::carrier::{Asked, Earlier, Headway};
 use super::late::{Names, Written};
 use super::membership::VALUES;
 use super::unmet::LeftOut;
@@ -32,6 +32,8 @@ pub(super) struct Birth<'a> {
     unsure: bool,
     /// The number of each made-up value that was tried last.
     tried: usize,
+    /// Whoever goes on with the intent must know that the entry is there, also before it has its password.
+    progress: &'a Headway,
 }
 
 /// An entry that an intent has made.
@@ -118,9 +120,8 @@ impl Carrier {
         let brief = blind && at_once && plan.numbers.is_empty();
         let read_back = if brief { vec![mapping.id.attribute.clone()] } else { self.all_attributes(mapping) };
         let (names, listed) = (Written::names_in(mapping, &plan), first_members(mapping, &plan, &later));
-        let birth = Birth::new(mapping, resource, (plan, read_back), earlier.started);
+        let birth = Birth::new(mapping, resource, (plan, read_back), earlier);
         let mut entry = self.add_numbered(birth).await?;
-        let _ = earlier.progress.made.set(());
         if let (Some(members), false) = (&mapping.members, later.is_empty()) {
             let id = mapping.id.of(&entry).unwrap_or_default();
             let mut place = Self::place_at(mapping, &entry);
@@ -160,6 +161,16 @@ impl Carrier {
 
     /// Adds the entry with what `attributes` makes of the planned attributes.
     pub(super) async fn add(
+        &self,
+        birth: &mut Birth<'_>,
+        attributes: &(dyn Fn(&NewEntry) -> Attributes + Sync),
+    ) -> Result<Made, Refusal> {
+        let made = self.try_to_add(birth, attributes).await?;
+        let _ = birth.progress.made.set(());
+        Ok(made)
+    }
+
+    async fn try_to_add(
         &self,
         birth: &mut Birth<'_>,
         attributes: &(dyn Fn(&NewEntry) -> Attributes + Sync),
@@ -265,14 +276,15 @@ impl Carrier {
 }
 
 impl<'a> Birth<'a> {
-    /// Of an entry as it is planned; `resumed`: the same intent was begun before.
+    /// Of an entry as it is planned; `earlier` says whether the same intent was begun before.
     pub fn new(
         mapping: &'a ResourceMapping,
         resource: &'a Resource,
         (plan, read_back): (NewEntry, Vec<AttributeName>),
-        resumed: bool,
+        earlier: &'a Earlier,
     ) -> Self {
-        Self { mapping, resource, plan, read_back, resumed, unsure: false, tried: 1 }
+        let (resumed, progress) = (earlier.started, earlier.progress.as_ref());
+        Self { mapping, resource, plan, read_back, resumed, unsure: false, tried: 1, progress }
     }
 
     fn set(&mut self, attribute: &AttributeName, value: &str) {

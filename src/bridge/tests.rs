@@ -43,6 +43,14 @@ fn carrier_to(directory: Directory, password_sync: bool, change: (&str, &str)) -
     Carrier::new(Arc::new(mapping), Target::Live(live), policy, snapshot::Snapshots::default())
 }
 
+/// What nobody knows the outcome of is left to the queue.
+async fn carrier_handing_over(domain: &Domain) -> Carrier {
+    let carrier = plain(domain, true).await;
+    let inner = &carrier.inner;
+    let policy = Policy { hands_over: true, ..inner.policy.clone() };
+    Carrier::new(Arc::clone(&inner.mapping), inner.target.clone(), policy, inner.snapshots.clone())
+}
+
 async fn plain(domain: &Domain, password_sync: bool) -> Carrier {
     carrier(domain, password_sync, ("", "")).await
 }
@@ -114,6 +122,36 @@ async fn a_password_that_is_refused_leaves_no_account_behind() {
         assert!(!fault.detail.contains("short"));
         assert_eq!(domain.names(), [""; 0]);
         assert!(is_active(&create(&carrier, ada("long enough", true), false).await.unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_made_disabled_has_its_password_when_it_is_enabled_later() {
+    for way in [TOGETHER, APART] {
+        let domain = Domain::new(way);
+        let carrier = plain(&domain, true).await;
+        let made = create(&carrier, ada("long enough", false), false).await.unwrap();
+        assert!(!is_active(&made));
+        let password = domain.value(NAME, "unicodePwd");
+        assert!(password.is_some(), "{way}");
+        let enabled = json!({"userName": "ada@x.test", "active": true, "externalId": "7"});
+        assert!(is_active(&replace(&carrier, &id_of(&made), enabled).await.unwrap()));
+        assert_eq!(domain.value(NAME, "unicodePwd"), password, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_there_is_known_to_be_made_also_when_the_rest_of_its_account_fails() {
+    for (lost, made) in [(2, false), (3, true), (4, true)] {
+        let domain = Domain::new(APART);
+        let carrier = carrier_handing_over(&domain).await;
+        domain.lose(lost);
+        let earlier = Earlier::default();
+        let action = Action::Create(resource(&carrier, ada("long enough", true)));
+        let kind = ResourceKind::User;
+        let intent = Intent { kind, action, if_match: None, answer: true, origin: Origin::default() };
+        carrier.apply(intent, &earlier).await.unwrap_err();
+        assert_eq!(earlier.progress.made.get().is_some(), made, "{lost}");
     }
 }
 

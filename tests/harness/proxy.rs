@@ -51,6 +51,7 @@ const MODIFY: u8 = 0x66;
 const ADD: u8 = 0x68;
 const DELETE: u8 = 0x4a;
 const RENAME: u8 = 0x6c;
+const EXTENDED: u8 = 0x77;
 
 /// For each open connection how many cuts there had been when it was accepted.
 type Open = Arc<Mutex<Vec<u64>>>;
@@ -131,6 +132,11 @@ impl Proxy {
     /// The same for the next add request.
     pub fn hold_next_add(&self) {
         self.state.send_modify(|state| state.hold = Some(ADD));
+    }
+
+    /// The same for the next extended operation, such as the one that sets a password.
+    pub fn hold_next_extended(&self) {
+        self.state.send_modify(|state| state.hold = Some(EXTENDED));
     }
 
     /// The next rename arrives, and nothing that the server answers from then on, as with [`Self::half_open`].

@@ -88,6 +88,12 @@ async fn what_the_account_may_not_create_or_write_is_named_with_the_row() {
     assert!(title.contains(&format!("asked of CN=ada,{people}")), "{title}");
     found(&ran, "the service account may not write userAccountControl");
     found(&ran, "the service account may not write member");
+
+    // What only an own way of first passwords needs is asked about where the table goes that way.
+    assert!(!ran.out.contains("may not write pwdLastSet"), "{}", ran.out);
+    let text = text.replace("must_change = false", "must_change = true");
+    let ran = run(&domain.weak().mapping_text(&text), &["check"]);
+    found(&ran, "the service account may not write pwdLastSet");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The directory is away: the identity provider goes on as if nothing were, and afterwards the directory is as it would
 //! have been.
 
-use crate::harness::{Answer, Kind};
+use crate::harness::{Answer, Kind, Proxy, Slapd};
 use crate::world::{World, okta_user, patch};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -151,4 +151,38 @@ async fn what_the_directory_did_just_before_the_bridge_was_killed_is_known_in_th
     proxy.resume();
     settled(&world).await;
     assert!(!world.user("ada").await.contains_key("title"));
+}
+
+#[tokio::test]
+async fn who_is_protected_by_a_filter_is_refused_during_an_outage_as_well() {
+    let slapd = Slapd::shared();
+    let proxy = Proxy::before(slapd.port());
+    let base = slapd.suffix("outage-protect").await;
+    let raw = slapd.raw().await;
+    for (uid, category) in [("vip", "vip"), ("ada", "plain")] {
+        let entry: [(&str, &[&str]); 4] = [
+            ("objectClass", &["inetOrgPerson"]),
+            ("cn", &[uid]),
+            ("sn", &["Before"]),
+            ("businessCategory", &[category]),
+        ];
+        raw.add(&format!("uid={uid},ou=people,{base}"), &entry).await;
+    }
+    // No row of the table for users reads businessCategory.
+    let world = World::before(slapd, base, |config| {
+        let config = config.urls(&[&proxy.url()]).directory("allow_plaintext = true");
+        config.tenant("protect = [\"(businessCategory=vip)\"]")
+    });
+    let world = world.await;
+    world.is_read();
+    proxy.refuse();
+    let change = async |uid: &str| {
+        let found = world.scim.search("/Users", &format!("userName eq \"{uid}\"")).await;
+        let path = format!("/Users/{}", found.resources()[0]["id"].as_str().unwrap());
+        let title = patch(&json!([{"op": "replace", "path": "title", "value": "Boss"}]));
+        world.scim.patch(&path, &title).await
+    };
+    let refused = change("vip").await;
+    assert!(refused.expect_error(403, "").contains("it matches (businessCategory=vip)"));
+    assert!(owed(&change("ada").await) > 0);
 }

@@ -1,7 +1,7 @@
 //! Passwords from the identity provider, on every kind of directory: carried over where the tenant says so, in every
 //! request that can hold one, and nowhere else.
 
-use crate::harness::Kind;
+use crate::harness::{Kind, Proxy, Slapd};
 use crate::world::{World, okta_user, patch};
 use serde_json::json;
 
@@ -130,4 +130,34 @@ async fn a_password_that_openldaps_policy_refuses_leaves_nothing_behind() {
     assert!(refused.expect_error(400, "invalidValue").contains("does not meet the domain's policy"));
     assert_eq!(world.changes(&before, &world.user(NAME).await), [""; 0]);
     world.try_login(NAME, FIRST).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_user_whose_connection_breaks_before_the_password_has_it_when_the_directory_is_back() {
+    let proxy = Proxy::before(Slapd::shared().port());
+    let world = World::with("passwordoutage", |config| {
+        let config = config.urls(&[&proxy.url()]).directory("allow_plaintext = true").tenant("password_sync = true");
+        config.store("key_file = \"store-key\"").file("store-key", &"7f".repeat(32))
+    });
+    let world = world.await;
+    world.is_read();
+    let mut user = okta_user(NAME, "Ada", "Lovelace");
+    user["password"] = json!(FIRST);
+    proxy.hold_next_extended();
+    let break_off = async {
+        proxy.await_held().await;
+        assert!(world.has_user(NAME).await, "the entry is there, without its password");
+        proxy.refuse();
+    };
+    let (created, ()) = tokio::join!(world.scim.post("/Users", &user), break_off);
+    created.expect(201);
+    assert_ne!(created.header("scim2ldap-owed"), "");
+    proxy.resume();
+    world.daemon.wait_for_log("the directory is back");
+    let until = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while world.try_login(NAME, FIRST).await.is_err() {
+        assert!(std::time::Instant::now() < until, "{}", world.daemon.log_text());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.scim.get(&format!("/Users/{}", created.id())).await.expect(200)["userName"], NAME);
 }

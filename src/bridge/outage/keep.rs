@@ -58,7 +58,8 @@ impl Keep {
     ) -> (Self, Backstage) {
         let (lifeline, stop) = watch::channel(());
         let shape = Shape::new(&ledger.tenant, directory.name(), mapping, directory.dialect(), policy.groups);
-        let (shape, missed) = (shape.with_backlog(Arc::clone(&ledger.backlog)), ledger.backlog.missed());
+        let shape = shape.with_protect(&policy.protect).with_backlog(Arc::clone(&ledger.backlog));
+        let missed = ledger.backlog.missed();
         let behind = Self {
             ledger,
             shape: Arc::new(shape),

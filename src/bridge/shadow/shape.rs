@@ -12,6 +12,7 @@ use super::record::FORM;
 use super::rules::{Rule, Rules};
 use crate::bridge::primary::OBJECT_SID;
 use crate::directory::{AttributeName, Dialect, Dn, Entry, Filter};
+use crate::mapping::protect::{Protect, Protected};
 use crate::mapping::{
     Codec, GroupsOf, IdAttribute, IdForm, Mapping, MemberValue, Members, ReferenceKey, ResourceMapping,
 };
@@ -38,6 +39,8 @@ pub(in crate::bridge) struct Shape {
     /// What is never kept: passwords.
     secret: BTreeSet<AttributeName>,
     fixed: Vec<(ResourceKind, BTreeSet<AttributeName>)>,
+    /// What the filters of `protect` ask about.
+    guarded: BTreeSet<AttributeName>,
     remembered: Mutex<Arc<Rules>>,
     /// What is not in the entries yet.
     pub backlog: Arc<Backlog>,
@@ -60,6 +63,7 @@ impl Shape {
             member_of: vec![MEMBER_OF],
             secret: SECRET.iter().cloned().collect(),
             fixed: Vec::new(),
+            guarded: BTreeSet::new(),
             remembered: Mutex::default(),
             backlog: Arc::default(),
         };
@@ -72,6 +76,16 @@ impl Shape {
     /// The same, with echoes that wait there.
     pub fn with_backlog(self, backlog: Arc<Backlog>) -> Self {
         Self { backlog, ..self }
+    }
+
+    /// The same, with what it takes to tell which entries the filters of `lines` protect.
+    pub fn with_protect(mut self, lines: &[Protect]) -> Self {
+        for line in lines {
+            if let Protected::Filter(filter) = &line.what {
+                mentioned_in(filter, &mut self.guarded);
+            }
+        }
+        self
     }
 
     fn learn_part(&mut self, part: &ResourceMapping) {
@@ -196,6 +210,7 @@ impl Shape {
         names.extend([OBJECT_CLASS, part.rdn.clone()]);
         names.extend(self.dialect.primary_group.iter().flat_map(|names| [names.of_member.clone(), OBJECT_SID]));
         names.extend(self.mentioned(part.kind).into_iter().flatten().cloned());
+        names.extend(self.guarded.iter().cloned());
         names.retain(|name| !self.is_secret(name));
         names.into_iter().collect()
     }

@@ -46,6 +46,8 @@ async fn attributes(mapping: &ResourceMapping, known: &Known, example: &Dn) -> V
         .collect();
     written.extend(mapping.members.iter().map(|members| (members.attribute.clone(), &members.place)));
     written.extend(mapping.disable.as_ref().and_then(Disable::attribute).map(|name| (name, &mapping.place)));
+    let must_change = dialect.must_change.iter().filter(|_| mapping.must_change);
+    written.extend(must_change.map(|(name, _)| (name.clone(), &mapping.place)));
     let mut seen = HashSet::new();
     let refused = written.into_iter().filter(|(name, _)| {
         let known_by_schema = known.schema.attribute(name.as_str()).is_some();
