@@ -12,6 +12,7 @@ mod explain;
 mod fault;
 mod group_names;
 mod list;
+mod lookups;
 mod matching;
 mod members;
 mod membership;
