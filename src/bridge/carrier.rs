@@ -9,6 +9,7 @@ use crate::scim::ResourceKind;
 
 use super::change::Change;
 use super::group_names::{Owed, Touched};
+use super::lookups::LookUps;
 use super::outage::{Departure, Leaver};
 use super::snapshot::Effect;
 use super::target::Target;
@@ -120,6 +121,7 @@ pub(super) struct Inner {
     pub guard: protect::Guard,
     pub locks: order::Locks,
     pub places: membership::Places,
+    pub lookups: LookUps,
     pub numbers: numbers::Numbers,
     /// Users whose attribute could not be brought up to date.
     pub owed_names: Arc<Owed>,
@@ -137,6 +139,7 @@ impl Carrier {
             policy,
             locks: order::Locks::default(),
             places: membership::Places::default(),
+            lookups: LookUps::default(),
             numbers: numbers::Numbers::default(),
             owed_names: Arc::default(),
             schema: OnceLock::new(),

@@ -13,6 +13,7 @@ mod fault;
 mod group_names;
 mod late;
 mod list;
+mod lookups;
 mod matching;
 mod members;
 mod membership;

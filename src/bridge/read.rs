@@ -45,7 +45,11 @@ impl Carrier {
     ) -> Result<Entry, Fault> {
         let not_found = || Fault::NotFound { kind: mapping.kind, id: id.to_owned() };
         let filter = mapping.id.filter(id).ok_or_else(not_found)?;
-        let found = self.find(mapping, filter, attributes).await?;
+        let found = if self.inner.target.is_live() && attributes.contains(&mapping.id.attribute) {
+            self.look_up_by_id(mapping, (id, filter), attributes).await?
+        } else {
+            self.find(mapping, filter, attributes).await?
+        };
         found.into_iter().next().ok_or_else(not_found)
     }
 

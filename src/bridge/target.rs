@@ -68,6 +68,11 @@ impl Target {
         }
     }
 
+    /// Whether it is the directory itself.
+    pub const fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+
     /// The name of the directory in the configuration.
     pub fn name(&self) -> &str {
         match self {

@@ -59,6 +59,7 @@ mod late_references;
 mod life_cycles;
 mod listeners;
 mod lists;
+mod lookups;
 mod members;
 mod metrics;
 mod model;
