@@ -37,7 +37,7 @@ async fn nor_on_one_that_lets_everything_follow_a_moment_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_389_directory_server() {
-    Race::on(World::on(Kind::Ds389, "race").await).await.run().await;
+    Race::on(World::on(Kind::Ds389, "race-389").await).await.run().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
