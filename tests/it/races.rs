@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const PEOPLE: usize = 8;
 const GROUPS: usize = 3;
-/// At most one of so many rounds may go wrong. It should be none: about one of a hundred still does, where it was every
+/// At most one of so many rounds may go wrong. It should be none: one of some hundred still does, where it was every
 /// third one before changes looked for names that were left meanwhile (decision 16, "What is left").
 const SELDOM: usize = 6;
 /// How often somebody is made whose name is not free yet.
