@@ -5,7 +5,7 @@ use crate::mapping::{IdForm, InitialPassword, MemberChange, MemberDelta, NewEntr
 use crate::scim::{self, AttributePath, FaultKind, Resource};
 
 use super::carrier::{Asked, Earlier, Headway};
-use super::late::{Names, Written};
+use super::late::{Names, Written, is_final};
 use super::membership::VALUES;
 use super::unmet::LeftOut;
 use super::write::ATTEMPTS;
@@ -81,9 +81,7 @@ impl Carrier {
         for _ in 1..ATTEMPTS {
             let under_way = self.inner.target.under_way();
             let outcome = self.create_now(mapping, resource, earlier, asked, &under_way).await;
-            let refused = !matches!(outcome, Ok(_) | Err(Fault::Unavailable { .. }));
-            // Some servers refuse the name of somebody who has just left it.
-            if !refused || earlier.progress.made.get().is_some() || !under_way.may_be_late() {
+            if is_final(&outcome, &under_way) || earlier.progress.made.get().is_some() {
                 return outcome;
             }
         }
@@ -308,7 +306,7 @@ impl<'a> Birth<'a> {
         let compared = self.plan.attributes.iter().filter(|(name, _)| read.contains(name) && !made_up(name));
         compared.into_iter().all(|(name, values)| {
             let has = entry.values(name);
-            let form = |value: &Vec<u8>| if self.holds_dns(name) { dn_form(value) } else { value.clone() };
+            let form = |value: &Vec<u8>| if self.holds_dns(name) { Dn::form_of_value(value) } else { value.clone() };
             let held: Vec<Vec<u8>> = has.iter().map(form).collect();
             has.len() == values.len() && values.iter().all(|value| held.contains(&form(value)))
         })
@@ -335,11 +333,6 @@ fn first_members(mapping: &ResourceMapping, plan: &NewEntry, later: &MemberDelta
     let Some(members) = &mapping.members else { return Vec::new() };
     let first = plan.attributes.iter().filter(|(name, _)| *name == members.attribute).flat_map(|(_, values)| values);
     first.chain(&later.add).cloned().collect()
-}
-
-fn dn_form(value: &[u8]) -> Vec<u8> {
-    let dn = std::str::from_utf8(value).ok().and_then(|text| Dn::parse(text).ok());
-    dn.map_or_else(|| value.to_vec(), |dn| dn.normal_form().as_bytes().to_vec())
 }
 
 pub(super) fn duplicate(mapping: &ResourceMapping, resource: &Resource, dn: &Dn) -> Fault {

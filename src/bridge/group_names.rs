@@ -244,7 +244,7 @@ impl Carrier {
             let found = self.find_entries(kept.users, Filter::Equal(name.clone(), value.to_vec()), attributes).await?;
             return Ok(found.into_iter().next());
         }
-        let Some(dn) = dn(value).filter(|dn| kept.users.holds(dn)) else { return Ok(None) };
+        let Some(dn) = Dn::in_value(value).filter(|dn| kept.users.holds(dn)) else { return Ok(None) };
         let search =
             Search { base: dn, scope: Scope::Base, filter: kept.users.filter.clone(), attributes, size_limit: 0 };
         Ok(gone_is_none(self.inner.target.search(&search).await)?.and_then(|found| found.into_iter().next()))
@@ -282,7 +282,7 @@ impl Carrier {
     /// The members of a group, where a change above it shows in the attributes of its members.
     async fn further(&self, kept: Kept<'_>, value: &[u8]) -> Result<Vec<Vec<u8>>, directory::Fault> {
         let nested = kept.users.group_names.iter().any(|row| row.indirect);
-        match dn(value).filter(|dn| nested && kept.groups.holds(dn)) {
+        match Dn::in_value(value).filter(|dn| nested && kept.groups.holds(dn)) {
             Some(dn) if kept.members.name_attribute().is_none() => self.members_at(kept, &dn).await,
             _ => Ok(Vec::new()),
         }
@@ -310,10 +310,6 @@ impl Kept<'_> {
         let renamed = update.rename.is_some() && names.contains(&self.groups.rdn);
         renamed || update.modifications.iter().any(|change| names.contains(&change.attribute))
     }
-}
-
-fn dn(value: &[u8]) -> Option<Dn> {
-    Dn::parse(std::str::from_utf8(value).ok()?).ok()
 }
 
 fn gone_is_none<T>(outcome: Result<T, directory::Fault>) -> Result<Option<T>, directory::Fault> {

@@ -8,12 +8,12 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::directory::{AttributeName, Change, Dn, Modification, Moved, UnderWay};
+use crate::directory::{AttributeName, Change, Dn, Modification, Moved, News, UnderWay};
 use crate::mapping::{MemberDelta, Members, NewEntry, ResourceMapping};
 
 use super::carrier::Asked;
 use super::tidy::member_value;
-use super::{Carrier, Fault};
+use super::{Carrier, Fault, Receipt};
 
 /// Where a change has written names.
 #[derive(Clone, Copy)]
@@ -39,6 +39,11 @@ pub(super) enum Names<'a> {
     New(&'a [(AttributeName, Vec<Vec<u8>>)]),
 }
 
+/// Whether there is nothing to gain from another attempt. Some servers refuse the name of somebody who has just left it.
+pub(super) fn is_final(outcome: &Result<Receipt, Fault>, under_way: &UnderWay) -> bool {
+    matches!(outcome, Ok(_) | Err(Fault::Unavailable { .. })) || !under_way.may_be_late()
+}
+
 impl Carrier {
     /// Lets what was written follow those who left their names since it was looked up. Whether there was anything to do.
     pub(super) async fn follow_late(
@@ -47,7 +52,7 @@ impl Carrier {
         asked: Asked<'_>,
         under_way: &UnderWay,
     ) -> Result<bool, Fault> {
-        let (mut moved, mut moving) = (under_way.moved(), under_way.moving());
+        let News { mut moved, mut moving } = under_way.news();
         if moved.is_empty() && moving.is_empty() {
             return Ok(false);
         }
@@ -81,7 +86,7 @@ impl Carrier {
             late = true;
             let MemberDelta { add, remove } = rest.unwrap_or_default();
             (came, went) = (Cow::Owned(add), Cow::Owned(remove));
-            (moved, moving) = (under_way.moved(), under_way.moving());
+            News { moved, moving } = under_way.news();
         }
     }
 
@@ -121,7 +126,9 @@ impl Written<'_> {
             Some(Names::Changed(modifications)) => modifications.iter().filter_map(comes).collect(),
         };
         let written = written.into_iter().filter(|(name, _)| refers(self.mapping, name));
-        written.flat_map(|(name, values)| values.iter().filter_map(|value| Some((name.clone(), dn(value)?)))).collect()
+        written
+            .flat_map(|(name, values)| values.iter().filter_map(|value| Some((name.clone(), Dn::in_value(value)?))))
+            .collect()
     }
 }
 
@@ -192,10 +199,8 @@ impl<'a> Listed<'a> {
 
 /// The one form of a value that may be spelled in several.
 fn form<'v>(members: &Members, value: &'v [u8]) -> Cow<'v, [u8]> {
-    let named = dn(value).filter(|_| members.name_attribute().is_none());
-    named.map_or(Cow::Borrowed(value), |dn| Cow::Owned(dn.normal_form().as_bytes().to_vec()))
-}
-
-fn dn(value: &[u8]) -> Option<Dn> {
-    Dn::parse(std::str::from_utf8(value).ok()?).ok()
+    match members.name_attribute() {
+        None => Cow::Owned(Dn::form_of_value(value)),
+        Some(_) => Cow::Borrowed(value),
+    }
 }

@@ -145,8 +145,7 @@ impl Carrier {
             self.named_members(members, values).await?.iter().for_each(|member| piece.push(member));
             return Ok(piece);
         }
-        let parse = |value: &Vec<u8>| Dn::parse(std::str::from_utf8(value).ok()?).ok();
-        let dns: Vec<Dn> = values.iter().filter_map(parse).collect();
+        let dns: Vec<Dn> = values.iter().filter_map(|value| Dn::in_value(value)).collect();
         let known = self.look_at(dns.clone(), &KINDS).await?;
         dns.iter().filter_map(|dn| known.at(dn)).for_each(|member| piece.push(member));
         Ok(piece)

@@ -112,7 +112,7 @@ impl Carrier {
             let entries =
                 self.entries_at(groups, &level, &[&names[..], std::slice::from_ref(attribute)].concat()).await?;
             for entry in entries {
-                let parents = entry.texts(attribute).filter_map(|text| Dn::parse(text).ok()).collect();
+                let parents = entry.names(attribute).collect();
                 above.insert(entry.dn.clone(), parents);
                 if let Some((dn, group)) = self.referenced(groups, &names, entry) {
                     known.note(dn, group);

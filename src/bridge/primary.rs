@@ -42,7 +42,7 @@ impl Carrier {
     }
 
     async fn is_primary(&self, member: &[u8], is_in_it: &Filter) -> Result<bool, directory::Fault> {
-        let Some(base) = std::str::from_utf8(member).ok().and_then(|text| Dn::parse(text).ok()) else {
+        let Some(base) = Dn::in_value(member) else {
             return Ok(false);
         };
         let attributes = vec![AttributeName::NONE];

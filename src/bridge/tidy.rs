@@ -18,8 +18,7 @@ use super::{Carrier, Fault};
 /// An entry that left the name `old`, as the server showed it right after that: where it refers to itself, such as its own
 /// manager, it follows itself only a moment later.
 pub(super) fn following_itself(mapping: &ResourceMapping, mut entry: Entry, old: &Dn) -> Entry {
-    let is_old =
-        |value: &Vec<u8>| std::str::from_utf8(value).is_ok_and(|text| Dn::parse(text).is_ok_and(|dn| dn == *old));
+    let is_old = |value: &Vec<u8>| Dn::in_value(value).is_some_and(|dn| dn == *old);
     for row in mapping.rows.iter().filter(|row| row.reference.is_some()) {
         let values = entry.values(&row.ldap);
         if entry.dn != *old && values.iter().any(is_old) {
@@ -90,7 +89,9 @@ impl Carrier {
         let under_way = self.inner.target.under_way();
         self.inner.target.left(old, new);
         let mut outcome = self.tidy_all(old, new).await;
-        while let (Ok(()), Some(further)) = (&outcome, under_way.moved().into_iter().find(|it| Some(&it.old) == new)) {
+        while let (Ok(()), Some(further)) =
+            (&outcome, under_way.news().moved.into_iter().find(|it| Some(&it.old) == new))
+        {
             outcome = self.tidy_all(&further.old, further.now()).await;
         }
         self.inner.target.tidied(old, began.elapsed());

@@ -12,7 +12,7 @@ use crate::scim::{self, FaultKind, Projection, Resource};
 use super::carrier::Asked;
 use super::change::Change;
 use super::create::duplicate;
-use super::late::{Names, Written};
+use super::late::{Names, Written, is_final};
 use super::membership::{Beside, Place};
 use super::tidy::following_itself;
 use super::unmet::LeftOut;
@@ -64,8 +64,7 @@ impl Carrier {
         for _ in 1..ATTEMPTS {
             let under_way = self.inner.target.under_way();
             let outcome = self.update_now(mapping, id, &change, asked, &under_way).await;
-            // Some servers refuse the name of somebody who has just left it.
-            if matches!(outcome, Ok(_) | Err(Fault::Unavailable { .. })) || !under_way.may_be_late() {
+            if is_final(&outcome, &under_way) {
                 return outcome;
             }
         }

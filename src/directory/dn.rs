@@ -62,6 +62,18 @@ impl Dn {
         }
     }
 
+    /// The name that a value of an attribute writes; none where it is something else.
+    #[must_use]
+    pub fn in_value(value: &[u8]) -> Option<Self> {
+        Self::parse(std::str::from_utf8(value).ok()?).ok()
+    }
+
+    /// What values have in common that name the same entry, however they spell it. A value that names none stays itself.
+    #[must_use]
+    pub fn form_of_value(value: &[u8]) -> Vec<u8> {
+        Self::in_value(value).map_or_else(|| value.to_vec(), |dn| dn.normal.as_bytes().to_vec())
+    }
+
     /// The empty name, of the root of the directory tree.
     #[must_use]
     pub fn root() -> Self {

@@ -45,6 +45,11 @@ impl Entry {
         self.values(attribute).iter().filter_map(|value| std::str::from_utf8(value).ok())
     }
 
+    /// The entries that `attribute` names.
+    pub fn names(&self, attribute: &AttributeName) -> impl Iterator<Item = Dn> {
+        self.values(attribute).iter().filter_map(|value| Dn::in_value(value))
+    }
+
     /// Whether `attribute` has a value.
     #[must_use]
     pub fn has(&self, attribute: &AttributeName) -> bool {

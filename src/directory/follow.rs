@@ -99,7 +99,7 @@ impl FollowedName<'_> {
     /// see it. None when the value is no name.
     #[must_use]
     pub fn entry(&self, wanted: &[AttributeName]) -> Option<Entry> {
-        let dn = Dn::parse(std::str::from_utf8(self.value).ok()?).ok()?;
+        let dn = Dn::in_value(self.value)?;
         let mut attributes = Reader(self.attributes);
         let mut decoded = Vec::with_capacity(wanted.len());
         while !attributes.is_done() {

@@ -49,7 +49,7 @@ pub use filter::{Filter, InvalidFilter};
 pub use follow::{Follow, Followed, FollowedName};
 pub use handle::Directory;
 pub use health::Health;
-pub use moves::{Kept, Moved, UnderWay};
+pub use moves::{Kept, Moved, News, UnderWay};
 pub use name::{AttributeName, InvalidName};
 pub use operation::{ModifyOptions, Scope, Search};
 pub use password::{Password, PasswordWay};

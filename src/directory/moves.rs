@@ -48,8 +48,8 @@ struct Left {
     /// The change that leaves it, and for which name.
     by: u64,
     to: Option<Dn>,
-    /// Whether all that refers to it has followed.
-    tidied: bool,
+    /// When all that refers to it had followed.
+    tidied: Option<u64>,
 }
 
 /// A change that names other entries, from before it looks them up until this is dropped.
@@ -69,6 +69,15 @@ pub struct Moved {
     pub names: Vec<Dn>,
     /// It has none any more.
     pub gone: bool,
+}
+
+/// What became of the names of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// The entries that have left their names.
+    pub moved: Vec<Moved>,
+    /// Those whose leaving let others follow them meanwhile, or does so just now, whenever they left.
+    pub moving: Vec<Moved>,
 }
 
 impl Moved {
@@ -94,8 +103,12 @@ impl Moves {
 
     /// All that referred to `dn` has followed.
     pub fn tidied(&self, dn: &Dn) {
-        if let Some(left) = self.lock().left.get_mut(dn) {
-            left.tidied = true;
+        {
+            let mut names = self.lock();
+            let clock = names.tick();
+            if let Some(left) = names.left.get_mut(dn) {
+                left.tidied = Some(clock);
+            }
         }
         self.ended.notify_waiters();
     }
@@ -130,7 +143,7 @@ impl Names {
 
     /// Whether who leaves the name is still at it.
     fn is_moving(&self, left: &Left) -> bool {
-        !left.tidied && self.under_way.contains_key(&left.by)
+        left.tidied.is_none() && self.under_way.contains_key(&left.by)
     }
 
     /// The names that the entry had since it left `old`.
@@ -157,29 +170,25 @@ impl UnderWay {
     pub fn announce(&self, dn: &Dn, to: Option<&Dn>, kept: Option<Kept>) {
         self.moves.note(dn, |left, _| {
             left.kept.extend(kept);
-            (left.by, left.to, left.tidied) = (self.began, to.cloned(), false);
+            (left.by, left.to, left.tidied) = (self.began, to.cloned(), None);
         });
     }
 
-    /// The entries that have left their names since this began, or was asked before.
+    /// What became of names since this began, or was asked before. All is told as of one moment: what is followed between two
+    /// questions would be in neither answer.
     #[must_use]
-    pub fn moved(&self) -> Vec<Moved> {
+    pub fn news(&self) -> News {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let names = self.moves.lock();
         let since = std::mem::replace(&mut *seen, names.clock);
-        names.left.keys().filter_map(|old| names.follow(old, since)).collect()
-    }
-
-    /// Those that others are leaving just now, and what refers to them is still to follow.
-    #[must_use]
-    pub fn moving(&self) -> Vec<Moved> {
-        let names = self.moves.lock();
-        let moving = names.left.iter().filter(|(_, left)| left.by != self.began && names.is_moving(left));
-        let moved = |(old, left): (&Dn, &Left)| {
-            let to = left.to.clone().into_iter().collect();
-            Moved { old: old.clone(), names: to, gone: left.to.is_none() }
+        let moved = names.left.keys().filter_map(|old| names.follow(old, since)).collect();
+        let by_others = names.left.iter().filter(|(_, left)| left.by != self.began);
+        let moving = by_others.filter(|(_, left)| names.is_moving(left) || left.tidied > Some(since));
+        let target = |(old, left): (&Dn, &Left)| {
+            let to = left.done.as_ref().map_or(&left.to, |(_, now)| now).clone();
+            Moved { old: old.clone(), gone: to.is_none(), names: to.into_iter().collect() }
         };
-        moving.map(moved).collect()
+        News { moved, moving: moving.map(target).collect() }
     }
 
     /// Waits until all that refers to `moving` has followed.
@@ -236,7 +245,8 @@ impl Drop for UnderWay {
             let mut names = self.moves.lock();
             names.under_way.remove(&self.began);
             let first = names.under_way.keys().next().copied().unwrap_or(u64::MAX);
-            names.left.extract_if(|_, left| left.noted < first).map(|(_, left)| left).collect()
+            let over = |left: &Left| left.noted < first && left.tidied < Some(first);
+            names.left.extract_if(|_, left| over(left)).map(|(_, left)| left).collect()
         };
         // What is kept may take its time to go.
         drop(forgotten);
@@ -266,13 +276,13 @@ mod tests {
         let moves = Arc::new(Moves::default());
         let early = moves.begin();
         early.announce(&dn("ada"), None, None);
-        assert_eq!(early.moved(), []);
+        assert_eq!(early.news().moved, []);
         moves.left(&dn("ada"), Some(&dn("eve")));
         let late = moves.begin();
-        assert_eq!(names(&early.moved()), [(dn("ada"), Some(dn("eve")))]);
-        assert_eq!((early.moved(), late.moved()), (Vec::new(), Vec::new()));
+        assert_eq!(names(&early.news().moved), [(dn("ada"), Some(dn("eve")))]);
+        assert_eq!((early.news().moved, late.news().moved), (Vec::new(), Vec::new()));
         moves.left(&dn("eve"), None);
-        assert_eq!(names(&late.moved()), [(dn("eve"), None)]);
+        assert_eq!(names(&late.news().moved), [(dn("eve"), None)]);
         drop((early, late));
         assert!(moves.lock().left.is_empty());
     }
@@ -284,11 +294,11 @@ mod tests {
         moves.left(&dn("a"), Some(&dn("b")));
         moves.left(&dn("b"), Some(&dn("c")));
         let a = Moved { old: dn("a"), names: vec![dn("b"), dn("c")], gone: false };
-        assert!(change.moved().contains(&a));
+        assert!(change.news().moved.contains(&a));
         let change = moves.begin();
         moves.left(&dn("c"), Some(&dn("d")));
         moves.left(&dn("d"), Some(&dn("c")));
-        assert_eq!(names(&change.moved()), [(dn("d"), Some(dn("c")))]);
+        assert_eq!(names(&change.news().moved), [(dn("d"), Some(dn("c")))]);
     }
 
     #[test]
@@ -335,14 +345,16 @@ mod tests {
         let leaver = moves.begin();
         leaver.announce(&dn("ada"), Some(&dn("eve")), None);
         let change = moves.begin();
-        let moving = change.moving();
+        let moving = change.news().moving;
         assert_eq!(moving, [Moved { old: dn("ada"), names: vec![dn("eve")], gone: false }]);
-        assert!(leaver.moving().is_empty());
+        assert!(leaver.news().moving.is_empty());
         assert!(!soon(change.settled(&moving)).await);
         let (settled, ()) = tokio::join!(soon(change.settled(&moving)), async {
             moves.tidied(&dn("ada"));
         });
-        assert!(settled && change.moving().is_empty());
+        assert!(settled);
+        assert_eq!(change.news().moving, moving, "it followed while the change was under way");
+        assert_eq!(change.news().moving, []);
         leaver.announce(&dn("ada"), None, None);
         let (settled, ()) = tokio::join!(soon(change.settled(&moving)), async { drop(leaver) });
         assert!(settled, "who gave up is not waited for");

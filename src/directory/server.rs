@@ -93,8 +93,7 @@ impl ServerInfo {
 
     pub(super) fn from_root(root: &Entry) -> Self {
         let all = |name: &AttributeName| root.texts(name).map(str::to_owned).collect::<Vec<String>>();
-        let names =
-            |name: &AttributeName| root.texts(name).filter_map(|text| Dn::parse(text).ok()).collect::<Vec<Dn>>();
+        let names = |name: &AttributeName| root.names(name).collect::<Vec<Dn>>();
         let mut info = Self {
             supported_controls: all(&SUPPORTED_CONTROL),
             supported_extensions: all(&SUPPORTED_EXTENSION),

@@ -182,10 +182,10 @@ impl Members {
             return MemberDelta { add, remove };
         }
         let mut missing: std::collections::HashMap<Dn, Vec<u8>> =
-            wanted.into_iter().filter_map(|value| Some((dn(&value)?, value))).collect();
+            wanted.into_iter().filter_map(|value| Some((Dn::in_value(&value)?, value))).collect();
         let mut remove = Vec::new();
         for value in current {
-            match dn(value) {
+            match Dn::in_value(value) {
                 Some(dn) if missing.remove(&dn).is_some() => {}
                 Some(dn) if !self.within.iter().any(|base| dn.is_within(base)) => {}
                 _ => remove.push(value.clone()),
@@ -202,10 +202,6 @@ impl Members {
         let removed = (!remove.is_empty()).then(|| change(Change::Delete(remove)));
         added.into_iter().chain(removed).collect()
     }
-}
-
-fn dn(value: &[u8]) -> Option<Dn> {
-    Dn::parse(std::str::from_utf8(value).ok()?).ok()
 }
 
 impl ResourceMapping {

@@ -413,8 +413,7 @@ fn equal(row: &Row, one: &[u8], other: &[u8]) -> bool {
     if one == other {
         return true;
     }
-    let dn = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| Dn::parse(text).ok());
-    row.reference.is_some() && dn(one).is_some_and(|one| Some(one) == dn(other))
+    row.reference.is_some() && Dn::in_value(one).is_some_and(|one| Some(one) == Dn::in_value(other))
 }
 
 #[cfg(test)]

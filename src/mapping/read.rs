@@ -128,7 +128,7 @@ impl ResourceMapping {
 
     fn groups_of(&self, entry: &Entry, pointers: &mut Vec<Pointer>) {
         let GroupsOf::Attribute(attribute) = &self.groups else { return };
-        let dns = entry.texts(attribute).filter_map(|text| Dn::parse(text).ok());
+        let dns = entry.names(attribute);
         pointers.extend(dns.map(Pointer::group));
     }
 
@@ -162,7 +162,7 @@ fn read_row(row: &Row, entry: &Entry, resource: &mut Resource, pointers: &mut Ve
         return;
     }
     if let Some(reference) = &row.reference {
-        let dns = values.iter().filter_map(|value| Dn::parse(std::str::from_utf8(value).ok()?).ok());
+        let dns = entry.names(&row.ldap);
         let target = AttributePath { sub: None, ..path.path.clone() };
         pointers.extend(dns.take(if row.multi { usize::MAX } else { 1 }).map(|dn| Pointer {
             path: target.clone(),

@@ -87,6 +87,13 @@ impl World {
         Self { scim, raw, daemon, base, kind, lease: None }
     }
 
+    /// What the bridge complained about last.
+    pub fn complaints(&self) -> String {
+        let loud = |line: &Value| matches!(line["level"].as_str(), Some("WARN" | "ERROR"));
+        let lines: Vec<String> = self.daemon.log().iter().filter(|line| loud(line)).map(Value::to_string).collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
     /// What is special about this kind of directory.
     pub fn facts(&self) -> &'static Facts {
         self.kind.facts()

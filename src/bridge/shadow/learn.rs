@@ -80,11 +80,7 @@ impl Shadow {
     /// Whether the entry refers to a name that was left when it was asked for, or a moment before or after.
     fn shows_left(&self, entry: &Entry, asked_at: i64) -> bool {
         let left = self.shape.backlog.left.since(asked_at);
-        let shows = |attribute: &AttributeName| {
-            let names =
-                entry.values(attribute).iter().filter_map(|value| Dn::parse(std::str::from_utf8(value).ok()?).ok());
-            names.into_iter().any(|name| left.contains(name.normal_form()))
-        };
+        let shows = |attribute: &AttributeName| entry.names(attribute).any(|name| left.contains(name.normal_form()));
         let members = self.shape.members().map(|members| &members.attribute);
         !left.is_empty() && (self.shape.references().into_iter().any(shows) || members.is_some_and(shows))
     }
@@ -127,8 +123,7 @@ impl Shadow {
     }
 
     fn is_known_group(&self, value: &[u8]) -> bool {
-        let dn = std::str::from_utf8(value).ok().and_then(|text| Dn::parse(text).ok());
-        dn.is_some_and(|dn| self.shape.knows_group(&dn))
+        Dn::in_value(value).is_some_and(|dn| self.shape.knows_group(&dn))
     }
 
     /// Forgets the entries of this kind that were not written or read since `before`, in milliseconds since 1970, in

@@ -46,7 +46,7 @@ impl Shadow {
         if self.rule(attribute) != Rule::Name {
             return Ok(());
         }
-        let names = forms.iter().filter_map(|form| Dn::parse(std::str::from_utf8(form).ok()?).ok());
+        let names = forms.iter().filter_map(|form| Dn::in_value(form));
         for name in names {
             let left = self.doc_at(&name)?.and_then(|doc| self.shape.id_of(&doc.entry));
             self.run.note_seen(left);
@@ -144,6 +144,5 @@ fn spelling_field(attribute: &AttributeName) -> String {
 
 /// Whether the form of a name is a name itself, and of the same entry. It mostly is; the form of one with quotes is not.
 fn is_sendable(form: &[u8]) -> bool {
-    let parsed = std::str::from_utf8(form).ok().and_then(|text| Dn::parse(text).ok());
-    parsed.is_some_and(|dn| dn.normal_form().as_bytes() == form)
+    Dn::in_value(form).is_some_and(|dn| dn.normal_form().as_bytes() == form)
 }

@@ -29,10 +29,7 @@ impl Rule {
     pub fn form(self, value: &[u8]) -> Vec<u8> {
         match (self, std::str::from_utf8(value)) {
             (Self::Exact, _) | (_, Err(_)) => value.to_vec(),
-            (Self::Name, Ok(text)) => match Dn::parse(text) {
-                Ok(dn) => dn.normal_form().as_bytes().to_vec(),
-                Err(_) => value.to_vec(),
-            },
+            (Self::Name, Ok(_)) => Dn::form_of_value(value),
             (Self::Text, Ok(text)) => folded(text).trim_matches(' ').as_bytes().to_vec(),
             (Self::Number, Ok(text)) => folded(text).replace([' ', '-'], "").into_bytes(),
         }

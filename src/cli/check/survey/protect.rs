@@ -97,7 +97,7 @@ async fn members(
 ) -> Result<Vec<Dn>, Fault> {
     const UID: AttributeName = AttributeName::literal("uid");
     let [member, unique_member, member_uid] = &MEMBER_ATTRIBUTES;
-    let dns = listed.texts(member).chain(listed.texts(unique_member)).filter_map(|text| Dn::parse(text).ok());
+    let dns = listed.names(member).chain(listed.names(unique_member));
     let named: HashSet<Dn> = dns.filter(|dn| dn.is_within(base)).collect();
     let mut members = Vec::new();
     if !named.is_empty() {
