@@ -14,9 +14,7 @@ use super::outage::{Departure, Leaver};
 use super::snapshot::Effect;
 use super::target::Target;
 use super::unmet::LeftOut;
-use super::{
-    Action, Fault, Intent, Policy, Receipt, VersionMatch, account, membership, numbers, order, protect, snapshot,
-};
+use super::{Action, Fault, Intent, Policy, Receipt, VersionMatch, account, numbers, order, places, protect, snapshot};
 
 /// Carries the intents of one tenant out on one target. Cheap to clone.
 #[derive(Clone)]
@@ -120,7 +118,7 @@ pub(super) struct Inner {
     pub policy: Policy,
     pub guard: protect::Guard,
     pub locks: order::Locks,
-    pub places: membership::Places,
+    pub places: places::Places,
     pub lookups: LookUps,
     pub numbers: numbers::Numbers,
     /// Users whose attribute could not be brought up to date.
@@ -138,7 +136,7 @@ impl Carrier {
             guard: protect::Guard::new(Arc::clone(&policy.protect)),
             policy,
             locks: order::Locks::default(),
-            places: membership::Places::default(),
+            places: places::Places::default(),
             lookups: LookUps::default(),
             numbers: numbers::Numbers::default(),
             owed_names: Arc::default(),

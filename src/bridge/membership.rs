@@ -1,47 +1,24 @@
-//! The members of groups: from ids to what the directory holds and back, and changes that cost the same in a small
-//! group and in a large one.
+//! Changes of the members of groups that cost the same in a small group and in a large one.
 //!
 //! A change that names who comes and who goes is sent without reading the members. Only where the server says that a
 //! value is there already, or not there, each of the values is asked about and the change is cut down to what is left
 //! to do: so a repeated change is no change, on servers with and without the permissive modify control.
-
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::directory::{
     self, AttributeName, Dn, Entry, FaultKind as Kind, Filter, Modification, ModifyOptions, Scope, Search, UnderWay,
 };
-use crate::mapping::{MemberChange, MemberDelta, Members, ResourceMapping};
-use crate::scim::{self, FaultKind, Patch, Projection, ResourceKind};
+use crate::mapping::{MemberDelta, Members, ResourceMapping};
 
+use super::places::Place;
 use super::references::SIDE_BY_SIDE;
-use super::unmet::LeftOut;
 use super::{Carrier, Fault};
 
 /// Values in one modify: servers limit the size of a request.
 pub(super) const VALUES: usize = 5000;
 /// How often a change is cut down because others change the same group.
 const ROUNDS: usize = 8;
-/// Groups whose place is remembered.
-const REMEMBERED: usize = 10_000;
-
-/// Where groups were last seen, so that a change need not look for them. Used only with an assertion that the entry
-/// is still the same, so what is remembered may be wrong.
-#[derive(Default)]
-pub(super) struct Places(Mutex<HashMap<String, Place>>);
-
-/// Where a group is.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub dn: Dn,
-    /// It holds the value that stands for nobody.
-    pub nobody: bool,
-    /// The place was remembered, not looked up.
-    remembered: bool,
-}
 
 /// What goes along with a change of members, in one and the same modify.
 #[derive(Debug, Clone, Default)]
@@ -56,94 +33,7 @@ pub(super) struct Beside {
     pub exchange: bool,
 }
 
-impl Places {
-    fn get(&self, id: &str) -> Option<Place> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.get(id).map(|place| Place { remembered: true, ..place.clone() })
-    }
-
-    fn note(&self, id: &str, place: &Place) {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= REMEMBERED {
-            places.clear();
-        }
-        places.insert(id.to_owned(), place.clone());
-    }
-
-    pub fn forget(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-}
-
 impl Carrier {
-    /// `patch` with the ids of the members that it means. Only where they can't be told without the members, those are
-    /// read: no identity provider is known to ask so.
-    pub(super) async fn spelt_out<'p>(
-        &self,
-        mapping: &ResourceMapping,
-        id: &str,
-        patch: &'p Patch,
-    ) -> Result<Cow<'p, Patch>, Fault> {
-        if mapping.members.is_none() || !MemberChange::depends_on_members(patch) {
-            return Ok(Cow::Borrowed(patch));
-        }
-        let mut group = self.get(mapping.kind, id, &Projection::default()).await?;
-        group.unfold_members();
-        Ok(Cow::Owned(MemberChange::spelt_out(patch, &group, &mapping.schema)?))
-    }
-
-    /// What the directory holds for the members with these ids. Who does not exist is left out.
-    pub(super) async fn member_values(
-        &self,
-        members: &Members,
-        ids: &[String],
-    ) -> Result<HashMap<String, Vec<u8>>, Fault> {
-        let mut values = HashMap::with_capacity(ids.len());
-        for kind in [ResourceKind::User, ResourceKind::Group] {
-            let open: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !values.contains_key(*id)).collect();
-            let Ok(mapping) = self.mapping(kind) else { continue };
-            if open.is_empty() || (kind == ResourceKind::Group && members.name_attribute().is_some()) {
-                break;
-            }
-            let mut attributes = vec![mapping.id.attribute.clone()];
-            attributes.extend(members.name_attribute().cloned());
-            for entry in self.entries_by_ids(mapping, &open, &attributes).await? {
-                let value = match members.name_attribute() {
-                    None => Some(entry.dn.as_str().as_bytes().to_vec()),
-                    Some(name) => entry.values(name).first().cloned(),
-                };
-                values.extend(mapping.id.of(&entry).zip(value));
-            }
-        }
-        Ok(values)
-    }
-
-    /// What `change` means for the directory. Somebody to add who does not exist is a fault, unless `left_out` excuses
-    /// it; somebody to remove who does not exist is no member.
-    pub(super) async fn member_delta(
-        &self,
-        members: &Members,
-        group: Option<&str>,
-        change: &MemberChange,
-        left_out: &LeftOut,
-    ) -> Result<MemberDelta, Fault> {
-        if group.is_some_and(|group| change.add.iter().any(|id| id == group)) {
-            return Err(refused("A group can't be a member of itself."));
-        }
-        let ids: Vec<String> = change.add.iter().chain(&change.remove).cloned().collect();
-        let mut values = self.member_values(members, &ids).await?;
-        let mut delta = MemberDelta::default();
-        for id in &change.add {
-            match values.remove(id) {
-                Some(value) => delta.add.push(value),
-                None if left_out.excuses(id) => {}
-                None => return Err(refused(&format!("The member {id} does not exist."))),
-            }
-        }
-        delta.remove = change.remove.iter().filter_map(|id| values.remove(id)).collect();
-        Ok(delta)
-    }
-
     /// Changes the members of the group with this id and nothing else, without reading them.
     pub(super) async fn change_members(
         &self,
@@ -390,12 +280,6 @@ impl Carrier {
         let search = Search { base: dn.clone(), scope: Scope::Base, filter, attributes, size_limit: 0 };
         Ok(!self.inner.target.search(&search).await?.is_empty())
     }
-
-    /// The place of an entry that was just read.
-    pub(super) fn place_at(mapping: &ResourceMapping, entry: &Entry) -> Place {
-        let nobody = mapping.members.as_ref().is_some_and(|members| members.holds_nobody(entry));
-        Place { dn: entry.dn.clone(), nobody, remembered: false }
-    }
 }
 
 /// The modify that makes `delta` and what goes along with it true, where the group holds nobody or somebody.
@@ -432,8 +316,4 @@ fn split(delta: &mut MemberDelta) -> MemberDelta {
     let room = VALUES.saturating_sub(delta.remove.len());
     let add = delta.add.split_off(delta.add.len().min(room));
     MemberDelta { add, remove }
-}
-
-fn refused(what: &str) -> Fault {
-    Fault::Request(scim::Fault::new(FaultKind::InvalidValue, format!("{what} Nothing was changed.")))
 }

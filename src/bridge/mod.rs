@@ -5,6 +5,7 @@
 
 mod account;
 mod carrier;
+mod carry_out;
 mod change;
 mod create;
 mod delete;
@@ -15,12 +16,14 @@ mod late;
 mod list;
 mod lookups;
 mod matching;
+mod member_values;
 mod members;
 mod membership;
 mod nested;
 mod numbers;
 mod order;
 mod outage;
+mod places;
 mod primary;
 mod protect;
 mod read;
