@@ -28,8 +28,8 @@ test-gssapi: setup ## the program with Kerberos, against Samba's key distributio
 	@tests/setup.sh libkrb5-dev libclang-dev libgssapi-krb5-2 samba-common-bin
 	$(CARGO) test --locked --features gssapi --test it gssapi::
 
-soak: setup ## what takes minutes: groups of a hundred thousand members, thousands of outages, a day away
-	$(CARGO) test --locked --release --test it -- --ignored --nocapture --test-threads 1 large:: chaos::
+soak: setup ## what takes minutes: groups of a hundred thousand members, thousands of outages, a day away, names left at the same moment
+	$(CARGO) test --locked --release --test it -- --ignored --nocapture --test-threads 1 large:: chaos:: races::
 
 bench: setup ## how fast the bridge is, beside the directory alone (docs/performance.md; some minutes on a quiet machine)
 	$(CARGO) bench --locked --bench bridge

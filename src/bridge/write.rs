@@ -31,7 +31,7 @@ struct Request<'a> {
     mark: Option<AttributeName>,
     /// Where the entry stood when the request began. A rename whose answer was lost is not planned again, but what
     /// refers to the old name still has to follow.
-    home: OnceLock<Dn>,
+    home: &'a OnceLock<Dn>,
     /// Knows who leaves their name since the request began.
     under_way: &'a UnderWay,
 }
@@ -58,24 +58,29 @@ impl Carrier {
         asked: Asked<'_>,
     ) -> Result<Receipt, Fault> {
         let _turn = self.inner.locks.turn(id.to_owned()).await;
+        let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
         for _ in 1..ATTEMPTS {
             let under_way = self.inner.target.under_way();
-            let outcome = self.update_now(mapping, id, &change, asked, &under_way).await;
-            if is_final(&outcome, &under_way) {
-                return outcome;
+            let outcome = self.update_now(mapping, id, &change, asked, (&home, &under_way)).await.transpose();
+            match outcome {
+                Some(outcome) if is_final(&outcome, &under_way) => return outcome,
+                None if !under_way.may_be_late() => return Err(self.unsure()),
+                _ => {}
             }
         }
-        self.update_now(mapping, id, &change, asked, &self.inner.target.under_way()).await
+        let outcome = self.update_now(mapping, id, &change, asked, (&home, &self.inner.target.under_way())).await?;
+        outcome.ok_or_else(|| self.unsure())
     }
 
+    /// Looks up whom the change names, and makes it; `None` when the entry moved on each time that it was planned.
     async fn update_now(
         &self,
         mapping: &ResourceMapping,
         id: &str,
         change: &Change<'_>,
         asked: Asked<'_>,
-        under_way: &UnderWay,
-    ) -> Result<Receipt, Fault> {
+        (home, under_way): (&OnceLock<Dn>, &UnderWay),
+    ) -> Result<Option<Receipt>, Fault> {
         let delta = match (&mapping.members, &change.members) {
             (Some(members), Some(wanted)) => self.member_delta(members, Some(id), wanted, asked.left_out).await?,
             _ => MemberDelta::default(),
@@ -86,17 +91,16 @@ impl Carrier {
             self.change_members(mapping, members, id, &delta, under_way).await?;
             let written = Written { mapping, id, came: &delta.add, went: &delta.remove, entry: None };
             self.follow_late(written, asked, under_way).await?;
-            return Ok(Receipt::Changed);
+            return Ok(Some(Receipt::Changed));
         }
         let mark = self.change_mark(asked.if_match).await;
-        let home = asked.home.cloned().map_or_else(OnceLock::new, OnceLock::from);
         let request = Request { mapping, id, change, delta, asked, mark, home, under_way };
         for left in (0..ATTEMPTS).rev() {
             if let Some(receipt) = self.attempt(&request, left).await? {
-                return Ok(receipt);
+                return Ok(Some(receipt));
             }
         }
-        Err(self.unsure())
+        Ok(None)
     }
 
     /// One attempt at a change, with `left` more to come; `None` when it has to be planned anew, from what is there now:
