@@ -37,7 +37,9 @@ const VARIABLES: [&str; 2] = ["SCIM2LDAP_LOG", "RUST_LOG"];
 /// Begins to log events of `level` (or as the environment has it, in the way of `tracing`'s filters) in `format`.
 pub fn start(level: &str, format: LogFormat) -> Result<(), LogFault> {
     let filter = filter(level, |name| env::var(name).ok())?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A log that can't be written, as on a full disk, must end no request: the library would tell it on the same
+    // standard error, and panic when that fails.
+    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Human => builder.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),

@@ -63,7 +63,12 @@ impl Fault {
             return Self::Request(scim::Fault::new(FaultKind::Uniqueness, detail));
         }
         if fault.is_password_policy() {
-            let detail = format!("The password does not meet the domain's policy, or there is none: {detail}");
+            let why = if fault.with_password {
+                "The password does not meet the domain's policy"
+            } else {
+                "The account can't be enabled without a password that meets the domain's policy, and none was sent"
+            };
+            let detail = format!("{why}: {detail}");
             return Self::Request(scim::Fault::new(FaultKind::InvalidValue, detail));
         }
         match fault.kind {
@@ -99,5 +104,25 @@ impl From<StoreFault> for Fault {
 impl From<NoId> for Fault {
     fn from(fault: NoId) -> Self {
         Self::Directory(fault.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_is_refused_is_told_from_one_that_was_not_sent() {
+        let told = |with_password| {
+            let refused = directory::Fault::new(directory::FaultKind::UnwillingToPerform, "cannot modify cn=a,dc=x");
+            let diagnostic = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM)".to_owned();
+            match Fault::of_directory(&directory::Fault { diagnostic, with_password, ..refused }, 5) {
+                Fault::Request(fault) => fault.to_string(),
+                other => panic!("{other}"),
+            }
+        };
+        let (sent, missing) = (told(true), told(false));
+        assert!(sent.contains("The password does not meet the domain's policy") && !sent.contains("none"), "{sent}");
+        assert!(missing.contains("none was sent") && !missing.contains("does not meet"), "{missing}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Going up takes one search for each level, for all groups of the level together, and for all users of a page; where
 //! the server can follow a chain of memberships itself, one for each user. A group that holds itself in the end is met
-//! once.
+//! once. Where the server's own attribute names all groups of an entry, a search tells which of them are direct ones.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,22 @@ use super::read::Found;
 use super::references::{AT_ONCE, Known, SIDE_BY_SIDE};
 use super::{Carrier, Fault};
 
+/// Users with groups of theirs of which it is not known yet whether they are direct ones.
+type Doubts = Vec<(Dn, HashSet<Dn>)>;
+
 impl Carrier {
+    /// The attribute that names the groups of a user with all that hold these, where the server keeps one and the table
+    /// shows it.
+    pub(super) fn names_all_groups(&self) -> Option<&AttributeName> {
+        let members = self.mapping(ResourceKind::Group).ok()?.members.as_ref()?;
+        match &self.mapping(ResourceKind::User).ok()?.groups {
+            GroupsOf::Attribute(attribute) if self.dialect().member_of_all && members.name_attribute().is_none() => {
+                Some(attribute)
+            }
+            _ => None,
+        }
+    }
+
     /// Finds the groups that each of `found` is in by way of other groups.
     pub(super) async fn add_indirect(
         &self,
@@ -32,7 +47,7 @@ impl Carrier {
             .filter(|(_, direct)| !direct.is_empty())
             .collect();
         match &mapping.groups {
-            GroupsOf::Attribute(_) if self.dialect().member_of_all => {
+            GroupsOf::Attribute(_) if self.names_all_groups().is_some() => {
                 self.sort_out(groups, members, direct, known).await?;
             }
             GroupsOf::Attribute(attribute) if self.dialect().in_chain_rule.is_none() => {
@@ -61,24 +76,54 @@ impl Carrier {
         Ok(())
     }
 
-    /// Where the server's own attribute names all groups, a search tells which of them are not direct ones.
+    /// Where the server's own attribute names all groups: a group that holds none of a user's other groups is a direct
+    /// one. Of the rest one search for all users together tells which of them hold any of the users, and only where
+    /// these are several it takes one for each user.
     async fn sort_out(
         &self,
         groups: &ResourceMapping,
         members: &Members,
-        named: Vec<(Dn, HashSet<Dn>)>,
+        named: Doubts,
         known: &mut Known,
     ) -> Result<(), Fault> {
-        for (user, mut named) in named {
-            let value = user.as_str().as_bytes().to_vec();
-            let wish = (false, vec![groups.id.attribute.clone()]);
-            let listing = self.groups_listing(groups, members, value, wish).await;
-            for group in listing.map_err(|fault| self.fault(fault))? {
-                named.remove(&group.dn);
+        let mut open = doubtful(named, known);
+        let mut indirect: HashMap<Dn, Vec<Dn>> = HashMap::new();
+        for together in [AT_ONCE, 1] {
+            let mut users = std::mem::take(&mut open).into_iter();
+            let parts = std::iter::from_fn(|| {
+                Some(users.by_ref().take(together).collect::<Doubts>()).filter(|part| !part.is_empty())
+            });
+            let mut searches =
+                stream::iter(parts).map(|users| self.that_list(groups, members, users)).buffer_unordered(SIDE_BY_SIDE);
+            while let Some((users, held)) = searches.try_next().await? {
+                let alone = users.len() == 1;
+                for (user, doubtful) in users {
+                    let (direct, others): (HashSet<Dn>, HashSet<Dn>) =
+                        doubtful.into_iter().partition(|group| held.contains(group));
+                    indirect.entry(user.clone()).or_default().extend(others);
+                    if !alone && !direct.is_empty() {
+                        open.push((user, direct));
+                    }
+                }
             }
-            known.note_indirect(user, named.into_iter().collect());
+        }
+        for (user, groups) in indirect {
+            known.note_indirect(user, groups);
         }
         Ok(())
+    }
+
+    /// The groups that list any of `users`.
+    async fn that_list(
+        &self,
+        groups: &ResourceMapping,
+        members: &Members,
+        users: Doubts,
+    ) -> Result<(Doubts, HashSet<Dn>), Fault> {
+        let lists = |(user, _): &(Dn, _)| Filter::Equal(members.attribute.clone(), user.as_str().as_bytes().to_vec());
+        let filter = Filter::Or(users.iter().map(lists).collect());
+        let found = self.find(groups, filter, vec![groups.id.attribute.clone()]).await?;
+        Ok((users, found.into_iter().map(|group| group.dn).collect()))
     }
 
     async fn chain(
@@ -164,6 +209,18 @@ fn direct_groups(found: &Found, known: &Known) -> HashSet<Dn> {
     let groups = AttributePath::core("groups");
     let listed = found.reading.pointers.iter().filter(|pointer| pointer.path == groups).map(|pointer| &pointer.dn);
     listed.chain(known.groups_of(&found.reading.dn)).cloned().collect()
+}
+
+/// The groups of each user that hold another one of his groups, or may: only for users who have any.
+fn doubtful(named: Doubts, known: &Known) -> Doubts {
+    let of_one = |(user, named): (Dn, HashSet<Dn>)| {
+        let above = |group: &Dn| {
+            named.iter().any(|other| other != group && known.above(other).is_none_or(|above| above.contains(group)))
+        };
+        let doubtful: HashSet<Dn> = named.iter().filter(|group| above(group)).cloned().collect();
+        (!doubtful.is_empty()).then_some((user, doubtful))
+    };
+    named.into_iter().filter_map(of_one).collect()
 }
 
 /// Everything above `direct`, without `direct` itself.

@@ -179,7 +179,7 @@ impl Carrier {
                 self.search_groups(&found.reading.dn, &mut known).await?;
             }
         }
-        if mapping.nested_groups {
+        if mapping.nested_groups || (mapping.kind == ResourceKind::User && self.names_all_groups().is_some()) {
             self.add_indirect(mapping, found, &mut known).await?;
         }
         Ok(known)
@@ -189,7 +189,9 @@ impl Carrier {
         found.reading.pointers.extend(known.groups_of(&found.reading.dn).iter().cloned().map(Pointer::group));
         let indirect = known.indirect_of(&found.reading.dn);
         found.reading.pointers.retain(|pointer| !indirect.contains(&pointer.dn) || !pointer.is_group());
-        found.reading.pointers.extend(indirect.iter().cloned().map(Pointer::indirect_group));
+        if mapping.nested_groups {
+            found.reading.pointers.extend(indirect.iter().cloned().map(Pointer::indirect_group));
+        }
         let members = match (&mapping.members, found.members) {
             (Some(members), Some(held)) => Some(self.members_text(members, &held).await?),
             _ => None,

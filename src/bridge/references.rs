@@ -25,6 +25,8 @@ pub(super) struct Known {
     groups: HashMap<Dn, Vec<Dn>>,
     /// The groups that an entry is in by way of other groups.
     indirect: HashMap<Dn, Vec<Dn>>,
+    /// The groups that a group itself is in, where the server names all groups of an entry.
+    above: HashMap<Dn, Vec<Dn>>,
 }
 
 impl Known {
@@ -46,6 +48,11 @@ impl Known {
     /// The groups that the entry `dn` is in by way of other groups, as far as they were looked for.
     pub fn indirect_of(&self, dn: &Dn) -> &[Dn] {
         self.indirect.get(dn).map_or(&[], Vec::as_slice)
+    }
+
+    /// The groups that the group `dn` is in; `None` where nothing is known of it.
+    pub fn above(&self, dn: &Dn) -> Option<&[Dn]> {
+        self.above.get(dn).map(Vec::as_slice)
     }
 
     /// Notes what stands at `dn`.
@@ -73,6 +80,7 @@ impl Carrier {
             let kinds = kind.map_or(vec![ResourceKind::User, ResourceKind::Group], |kind| vec![kind]);
             let found = self.look_at(dns.into_iter().cloned().collect(), &kinds).await?;
             known.at.extend(found.at);
+            known.above.extend(found.above);
         }
         Ok(known)
     }
@@ -85,12 +93,20 @@ impl Carrier {
             let Ok(mapping) = self.mapping(*kind) else { continue };
             let here: Vec<Dn> = open.iter().filter(|dn| mapping.holds(dn)).cloned().collect();
             let searches = searches_for(here);
-            let found: Vec<Vec<(Dn, Referenced)>> = stream::iter(searches)
-                .map(|(parent, filter, dns)| self.look_below(mapping, parent, filter, dns))
+            let names = mapping.display_attributes();
+            let holders = self.names_all_groups().filter(|_| *kind == ResourceKind::Group);
+            let attributes: Vec<AttributeName> = names.iter().chain(holders).cloned().collect();
+            let found: Vec<Vec<Entry>> = stream::iter(searches)
+                .map(|(parent, filter, dns)| self.entries_below(mapping, parent, (filter, dns), &attributes))
                 .buffer_unordered(SIDE_BY_SIDE)
                 .try_collect()
                 .await?;
-            known.at.extend(found.into_iter().flatten());
+            for entry in found.into_iter().flatten() {
+                if let Some(holders) = holders {
+                    known.above.insert(entry.dn.clone(), entry.names(holders).collect());
+                }
+                known.at.extend(self.referenced(mapping, &names, entry));
+            }
             open.retain(|dn| !known.at.contains_key(dn));
             if open.is_empty() {
                 break;
@@ -113,18 +129,6 @@ impl Carrier {
             .try_collect()
             .await?;
         Ok(found.into_iter().flatten().collect())
-    }
-
-    async fn look_below(
-        &self,
-        mapping: &ResourceMapping,
-        parent: Dn,
-        filter: Filter,
-        dns: HashSet<Dn>,
-    ) -> Result<Vec<(Dn, Referenced)>, Fault> {
-        let names = mapping.display_attributes();
-        let entries = self.entries_below(mapping, parent, (filter, dns), &names).await?;
-        Ok(entries.into_iter().filter_map(|entry| self.referenced(mapping, &names, entry)).collect())
     }
 
     /// Those of `dns` that stand directly below `parent`, with their ids and `attributes`.

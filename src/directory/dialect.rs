@@ -83,6 +83,9 @@ pub struct Dialect {
     /// A value that is not of the syntax that the published schema gives its attribute is refused. Active Directory has
     /// rules of its own.
     pub checks_syntax: bool,
+    /// Every entry must have a structural object class. 389 Directory Server asks for none, and its schema makes posixGroup an
+    /// auxiliary one.
+    pub demands_structural: bool,
     /// Attributes that the schema demands and the server fills in itself.
     pub supplied: &'static [AttributeName],
     /// Matching rule that tests bits of an integer.
@@ -160,6 +163,7 @@ const OPEN_LDAP: Dialect = Dialect {
     ranged_values: false,
     matches_every_string: false,
     checks_syntax: true,
+    demands_structural: true,
     supplied: &[],
     bit_and_rule: BIT_AND,
     member_of_all: false,
@@ -200,6 +204,7 @@ const ACTIVE_DIRECTORY: Dialect = Dialect {
     ranged_values: true,
     matches_every_string: true,
     checks_syntax: false,
+    demands_structural: true,
     supplied: &[
         AttributeName::literal("groupType"),
         AttributeName::literal("instanceType"),
@@ -268,6 +273,7 @@ const DS_389: Dialect = Dialect {
     ranged_values: false,
     matches_every_string: false,
     checks_syntax: true,
+    demands_structural: false,
     supplied: &[],
     bit_and_rule: BIT_AND,
     member_of_all: true,

@@ -81,9 +81,7 @@ const fn windows_meaning(code: u32) -> Option<&'static str> {
         0x0000_0524 => "an account of the domain has this sAMAccountName already",
         0x0000_0526 => "a group of the domain has this sAMAccountName already",
         0x0000_0525 => "an account that is referred to does not exist",
-        0x0000_052d => {
-            "the password does not meet the password policy of the domain, or there is none and the account is to be enabled"
-        }
+        0x0000_052d => "the password policy of the domain is not met",
         0x0000_200a => "the schema does not know an attribute, or the entry does not have it",
         0x0000_2071 => "this name is taken already",
         0x0000_20b5 => "an entry that is referred to, such as a manager or member, does not exist",

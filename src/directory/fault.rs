@@ -20,6 +20,8 @@ pub struct Fault {
     pub diagnostic: String,
     /// The part of the name that exists, where the server said so with `noSuchObject`; else empty.
     pub matched: String,
+    /// The request that was refused sets a password.
+    pub with_password: bool,
 }
 
 /// What went wrong. The numbers are LDAP result codes.
@@ -74,7 +76,8 @@ pub enum FaultKind {
 impl Fault {
     /// A fault of `kind` without an answer from a server.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, code: None, message: message.into(), diagnostic: String::new(), matched: String::new() }
+        let (diagnostic, matched) = (String::new(), String::new());
+        Self { kind, code: None, message: message.into(), diagnostic, matched, with_password: false }
     }
 
     /// The fault that the answer `result` to `task` ("cannot add cn=...") is; `particular` is what its code means
@@ -84,7 +87,7 @@ impl Fault {
         let why = explain::result(result.rc, particular, &diagnostic, &result.refs);
         let message = format!("{task}: {why}");
         let matched = result.matched.clone();
-        Self { kind: kind_of(result.rc), code: Some(result.rc), message, diagnostic, matched }
+        Self { kind: kind_of(result.rc), code: Some(result.rc), message, diagnostic, matched, with_password: false }
     }
 
     /// Whether the directory or the way to it is at fault, so that the same operation may succeed later.

@@ -165,6 +165,7 @@ impl Operation<'_> {
     /// The fault that the answer `result` is.
     pub(super) fn refused(&self, result: &LdapResult, dialect: &Dialect) -> Fault {
         let fault = Fault::refused(&self.task(), result, self.meaning(result.rc).as_deref());
+        let fault = Fault { with_password: self.sets(&dialect.password_attribute), ..fault };
         let name = match self {
             Self::Add { dn, .. } => dn.rdn(),
             Self::Rename { new_rdn, .. } => Some((*new_rdn).clone()),
@@ -176,6 +177,16 @@ impl Operation<'_> {
         }
         let message = format!("{}: the name is too long for the directory, shorten it", self.task());
         Fault { kind: FaultKind::InvalidSyntax, message, ..fault }
+    }
+
+    /// Whether it sets the password, which stands in `attribute` where it is sent like any value.
+    fn sets(&self, attribute: &AttributeName) -> bool {
+        match self {
+            Self::Password { .. } => true,
+            Self::Add { attributes, .. } => attributes.iter().any(|(name, _)| name == attribute),
+            Self::Modify { modifications, .. } => modifications.iter().any(|it| it.attribute == *attribute),
+            Self::Search { .. } | Self::Rename { .. } | Self::Delete { .. } => false,
+        }
     }
 
     /// What `code` means for this operation in particular, where that is more than it means for any.

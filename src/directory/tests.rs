@@ -13,6 +13,7 @@ use peer::{
     ABANDON, ADD, BIND, DELETE, MODIFY, Peer, Reply, Request, SEARCH, UNBIND, control, entry, page_control, result, tlv,
 };
 
+use super::operation::Operation;
 use super::*;
 
 fn name(text: &str) -> AttributeName {
@@ -367,4 +368,25 @@ async fn what_is_read_back_comes_with_the_answer_to_the_write() {
     let plain = ModifyOptions { permissive: true, ..ModifyOptions::default() };
     to(&[&peer]).modify(&dn("cn=a,dc=x"), &step, &plain).await.unwrap();
     assert!(!peer.seen(MODIFY)[1].says(POST_READ) && peer.seen(MODIFY)[1].says(PERMISSIVE_MODIFY));
+}
+
+#[test]
+fn a_refusal_says_whether_the_request_set_a_password() {
+    let dialect = Kind::ActiveDirectory.dialect();
+    let dn = Dn::parse("cn=a,dc=x").unwrap();
+    let text = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0".to_owned();
+    let result = ldap3::LdapResult { rc: 53, matched: String::new(), text, refs: vec![], ctrls: vec![] };
+    let names = [AttributeName::literal("userAccountControl"), dialect.password_attribute.clone()];
+    let attributes = names.clone().map(|name| (name, vec![b"x".to_vec()]));
+    let modifications = names.map(|name| Modification::new(name, Change::Replace(vec![])));
+    let options = ModifyOptions::default();
+    for (count, expected) in [(1, false), (2, true)] {
+        let add = Operation::Add { dn: &dn, attributes: &attributes[..count], read_back: &[] };
+        let modifications = &modifications[..count];
+        let modify = Operation::Modify { dn: &dn, modifications, options: &options, permissive: false };
+        for operation in [add, modify] {
+            let fault = operation.refused(&result, dialect);
+            assert_eq!((fault.with_password, fault.is_password_policy()), (expected, true), "{fault}");
+        }
+    }
 }

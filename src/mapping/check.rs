@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::row::Row;
 use super::table::{Disable, ResourceMapping};
-use crate::directory::{AttributeName, AttributeType, ClassKind, Filter, IdForm, SchemaView};
+use crate::directory::{AttributeName, AttributeType, ClassKind, Dialect, Filter, IdForm, SchemaView};
 use crate::tables::Place;
 use crate::tables::reader::nearest;
 
@@ -64,10 +64,10 @@ const DN_SYNTAXES: [&str; 2] = ["1.3.6.1.4.1.1466.115.121.1.12", "1.3.6.1.4.1.14
 /// Syntaxes whose values are whole numbers, the second one Active Directory's.
 const NUMBER_SYNTAXES: [&str; 2] = ["1.3.6.1.4.1.1466.115.121.1.27", "1.2.840.113556.1.4.906"];
 
-/// Everything in `mapping` that does not go with `schema`, worst first.
+/// Everything in `mapping` that does not go with `schema` on a server that speaks `dialect`, worst first.
 #[must_use]
-pub fn check(mapping: &ResourceMapping, schema: &SchemaView) -> Vec<Finding> {
-    let mut check = Check { mapping, schema, findings: Vec::new() };
+pub fn check(mapping: &ResourceMapping, schema: &SchemaView, dialect: &Dialect) -> Vec<Finding> {
+    let mut check = Check { mapping, schema, dialect, findings: Vec::new() };
     check.classes();
     for row in &mapping.rows {
         check.row(row);
@@ -87,6 +87,7 @@ pub fn check(mapping: &ResourceMapping, schema: &SchemaView) -> Vec<Finding> {
 struct Check<'a> {
     mapping: &'a ResourceMapping,
     schema: &'a SchemaView,
+    dialect: &'a Dialect,
     findings: Vec<Finding>,
 }
 
@@ -102,7 +103,7 @@ impl Check<'_> {
     /// New entries can be of the object classes.
     fn classes(&mut self) {
         let mapping = self.mapping;
-        let mut structural = false;
+        let mut structural = !self.dialect.demands_structural;
         for name in &mapping.object_class {
             let Some(class) = self.schema.object_class(name) else {
                 let help = self.nearest_class(name);

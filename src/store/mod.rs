@@ -9,6 +9,7 @@
 //! | [`queue`] | items that are owed, in their order |
 //! | [`names`] | aliases and marks |
 //! | [`journal`] | what is to be worked into the tables later, in a file beside them |
+//! | [`stamp`] | what is known as long as a file is there |
 //! | [`tokens`] | credentials that were made on the command line |
 //! | [`seal`] | secrets that have to lie on the disk for a while |
 //! | `job`, [`session`] | how work reaches the store |
@@ -24,6 +25,7 @@ pub mod queue;
 pub mod seal;
 pub mod session;
 mod sqlite;
+pub mod stamp;
 pub mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ pub use fault::{FaultKind, StoreFault};
 pub use journal::Journal;
 pub use queue::{Item, ItemQuery, NewItem, OwedItem, State, Tally};
 pub use session::Session;
+pub use stamp::Stamp;
 pub use tokens::Token;
 
 /// Where the store is.

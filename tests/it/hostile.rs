@@ -5,6 +5,9 @@ use crate::harness::Kind;
 use crate::world::{ENTERPRISE, USER, World, okta_user, patch, without_passwords};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
 
 on_every_directory! {
     names_with_every_special_character_live_a_whole_life,
@@ -247,4 +250,27 @@ async fn ids_that_are_no_ids_are_answered_with_404(kind: Kind) {
     assert_eq!(group.status, 404, "a user's id is no group's");
     let body: Value = world.scim.get(&format!("/Users/{id}")).await.expect(200).clone();
     assert_eq!(body["userName"], "ada");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_answered_and_the_bridge_goes_on() {
+    let world = World::new("long-heads").await;
+    let ask = |target: &str, headers: &str| {
+        let mut stream = TcpStream::connect(world.daemon.base().split("//").nth(1).unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        // What was sent and not read makes the system break the connection off behind the answer.
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    };
+    let (within, beyond) = (format!("/scim/v2/Users?x={}", "a".repeat(60_000)), "/a".repeat(33_000));
+    let answer = ask(&within, "");
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("api:messages:2.0:Error"), "{answer}");
+    let answer = ask(&beyond, "");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let answer = ask("/", &"x: y\r\n".repeat(97));
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    world.scim.get("/Users").await.expect(200);
 }

@@ -86,7 +86,13 @@ async fn an_item_is_shown_with_what_was_asked_and_why_it_waits_and_retried_when_
     let told = json_of(&world, &["queue", "show", &number, "--json"]);
     assert_eq!(told["before"].as_array().map(Vec::len), Some(1), "{told}");
     let later = told["before"][0].to_string();
-    assert_eq!(json_of(&world, &["queue", "show", &later, "--json"])["waits_for"], json!([told["number"]]));
+    let behind = json_of(&world, &["queue", "show", &later, "--json"]);
+    assert_eq!(behind["waits_for"], json!([told["number"]]));
+    // There is no such user yet, and that is no fault of the item's.
+    let why = format!("that can't be said before what it waits for is done: item {number}");
+    assert_eq!((&behind["ldif"], &behind["unknown"]), (&Value::Null, &json!(why)));
+    let (shown, _) = ran(&world, &["queue", "show", &later]);
+    assert!(shown.contains(&format!("reason    it waits for item {number}\n")), "{shown}");
 
     world.raw.delete(&world.dn("ada")).await;
     let told = json_of(&world, &["queue", "show", &number, "--json"]);

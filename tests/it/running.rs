@@ -1,7 +1,7 @@
 //! The command line: `check` against a real directory, mistakes in files and in the environment, exit codes.
 
 use crate::harness::{Authority, Config, Daemon, Kind, Lease, SUFFIX, Slapd, ports_free, quoted, shipped};
-use crate::world::{BINARY, Ran, run, run_with};
+use crate::world::{BINARY, Ran, World, run, run_with};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -87,6 +87,25 @@ async fn check_finds_what_the_schema_does_not_allow_and_says_where_and_what_to_d
         )
     );
     assert!(ran.out.ends_with("found: 4 errors, 0 warnings\n"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn check_is_content_with_groups_of_an_auxiliary_class_where_the_server_is() {
+    let text = std::fs::read_to_string(shipped("mapping/389ds.toml")).unwrap();
+    let (users, _) = text.split_once("\n[group]").unwrap();
+    let table = format!(
+        "{users}\n[group]\nbase = \"ou=groups,{{base_dn}}\"\nobject_class = [\"top\", \"posixGroup\"]\nrdn = \"cn\"\n\
+         members = \"memberUid\"\nattributes = [ {{ scim = \"displayName\", ldap = \"cn\", required = true }},\n\
+         {{ ldap = \"gidNumber\", value = \"1000\" }} ]\n"
+    );
+    let world = World::on_with(Kind::Ds389, "check-auxiliary", |config| config.mapping_text(&table)).await;
+    let ids = world.people_named(&["ada"]).await;
+    world.group("Staff", &[&ids[0]]).await;
+    let entry = world.raw.find_one(&world.base, "(cn=Staff)").await.1;
+    assert!(entry["objectClass"].contains(&"posixGroup".to_owned()) && entry["memberUid"] == ["ada"], "{entry:?}");
+    let checked = world.daemon.command(&["check"]);
+    let out = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success() && out.ends_with("found: 0 errors, 0 warnings\n"), "{out}");
 }
 
 #[tokio::test]

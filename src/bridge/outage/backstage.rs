@@ -168,7 +168,9 @@ impl Keeper {
                     tracing::info!(read, "reading the directory");
                 }
             };
+            self.keep.missed.store(false, Ordering::Release);
             shadow::fill(&self.live, &ledger.store, shape, &note).await?;
+            ledger.backlog.note_read();
             self.keep.progress.note_refreshed();
             tracing::info!(tenant = &*ledger.tenant, "the directory was read; an outage is invisible from now on");
             filled.store(true, Ordering::Release);

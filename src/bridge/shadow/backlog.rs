@@ -1,8 +1,8 @@
 //! Echoes are noted as they come, and worked into the entries when there is time for it, and always before the shadow is
 //! read or changed: a note is a few bytes at the end of a file, an entry that is found by its values is many places.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Mutex;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::echo::Echo;
 use super::{Left, Shadow, Shape, notes};
-use crate::store::{Durability, FaultKind, Journal, Session, Store, StoreFault};
+use crate::store::{Durability, FaultKind, Journal, Session, Stamp, Store, StoreFault};
 
 /// Notes that are worked in by one job, so that others need not wait for long.
 const TOGETHER: usize = 200;
@@ -24,9 +24,11 @@ pub(in crate::bridge) struct Backlog {
     worked_in: AtomicU64,
     /// Something could not be noted or worked in: the directory has to be read again.
     missed: Arc<AtomicBool>,
-    /// That was something of this process, and the directory has not been read since: what the shadow does not hold may
+    /// That was something that the directory did, and it has not been read since: what the shadow does not hold may
     /// exist all the same.
     blind: AtomicBool,
+    /// There as long as nothing of that kind was missed, so that the next process knows it too.
+    whole: std::sync::Mutex<Option<Stamp>>,
     /// One at a time works in.
     turn: Mutex<()>,
     /// Names that were left while the directory is being read.
@@ -39,7 +41,9 @@ impl Backlog {
         let journal = store.journal(space).await.inspect_err(|fault| {
             tracing::warn!(%fault, "what the directory does is written into the tables at once, which is slower");
         });
-        Self { journal: journal.ok(), ..Self::default() }
+        let whole = store.whole(space);
+        let blind = AtomicBool::new(!whole.is_there());
+        Self { journal: journal.ok(), blind, whole: Some(whole).into(), ..Self::default() }
     }
 
     /// How many notes wait, at most.
@@ -70,10 +74,16 @@ impl Backlog {
 
     /// The directory was read again.
     pub fn note_read(&self) {
-        self.blind.store(false, Ordering::Release);
+        let whole = self.whole();
         // Something may have been missed in the meantime.
         if self.missed.load(Ordering::Acquire) {
             self.blind.store(true, Ordering::Release);
+            return;
+        }
+        if self.blind.swap(false, Ordering::AcqRel)
+            && let Some(Err(fault)) = whole.as_ref().map(Stamp::put)
+        {
+            tracing::warn!(%fault, "after a restart the directory has to be read before the bridge can answer in its place");
         }
     }
 
@@ -101,10 +111,19 @@ impl Backlog {
     }
 
     fn miss(&self, fault: &StoreFault) {
+        let whole = self.whole();
         self.missed.store(true, Ordering::Release);
-        if !self.blind.swap(true, Ordering::AcqRel) {
-            tracing::error!(%fault, "the store can't follow what the directory does; it will be read again");
+        if self.blind.swap(true, Ordering::AcqRel) {
+            return;
         }
+        tracing::error!(%fault, "the store can't follow what the directory does; it will be read again");
+        if let Some(Err(fault)) = whole.as_ref().map(Stamp::take) {
+            tracing::error!(%fault, "if the directory is away after the next restart, answers may lack what it did");
+        }
+    }
+
+    fn whole(&self) -> MutexGuard<'_, Option<Stamp>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -92,7 +92,7 @@ async fn tenant_remarks(tenant: &Tenant, known: &Known) -> Vec<Remark> {
         let served = kind == ResourceKind::User || tenant.groups;
         let Some(mapping) = tenant.mapping.of(kind).filter(|_| served) else { continue };
         let about = format!("tenant {}, {}", tenant.name, kind.name());
-        let mut findings = check(mapping, &known.schema);
+        let mut findings = check(mapping, &known.schema, known.directory.dialect());
         findings.extend(containers(mapping, &known.directory).await);
         findings.extend(entries(mapping, &known.directory).await);
         findings.extend(rights::missing(mapping, known).await);

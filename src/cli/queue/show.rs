@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{as_json, name};
-use crate::bridge::{Explanation, desk};
+use crate::bridge::{Explanation, Fault, desk};
 use crate::cli::columns::{on_one_line, time};
 use crate::cli::explain::{base_url, directory};
 use crate::cli::{Exit, complain, print};
@@ -40,7 +40,7 @@ pub(super) async fn run(
         complain(format!("there is no item {number}: it may be done; `scim2ldap queue list` shows what there is"));
         return Ok(Exit::Problems);
     };
-    let (body, now) = look(config, store, &item).await?;
+    let (body, now) = look(config, store, &item, &earlier).await?;
     let told = Told { item, body, now, earlier, later };
     print(&if as_json { told.as_json().to_string() } else { told.as_text() });
     Ok(Exit::Good)
@@ -59,20 +59,21 @@ async fn look(
     config: &Config,
     store: &Store,
     item: &Item,
+    earlier: &[i64],
 ) -> Result<(Option<Value>, Result<String, String>), StoreFault> {
     let tenant = config.tenants.iter().find(|tenant| *tenant.name == *item.asked.space);
     let Some(tenant) = tenant else {
         let why = "the configuration has no tenant of this name any more: bring it back, or drop the item";
         return Ok((None, Err(why.to_owned())));
     };
-    look_as(config, tenant, store, item).await
+    look_as(config, tenant, store, (item, earlier)).await
 }
 
 async fn look_as(
     config: &Config,
     tenant: &Tenant,
     store: &Store,
-    item: &Item,
+    (item, earlier): (&Item, &[i64]),
 ) -> Result<(Option<Value>, Result<String, String>), StoreFault> {
     let directory = match directory(config, tenant) {
         Ok(directory) => directory,
@@ -84,7 +85,7 @@ async fn look_as(
         None => Err(asked.unreadable.unwrap_or_default()),
         Some(intent) => match bridge.explain(intent).await {
             Ok(Explanation { fault: None, unasked: None, ldif, .. }) => Ok(ldif),
-            Ok(Explanation { fault: Some(fault), .. }) | Err(fault) => Err(fault.to_string()),
+            Ok(Explanation { fault: Some(fault), .. }) | Err(fault) => Err(refused(&fault, earlier)),
             Ok(Explanation { unasked: Some(why), .. }) => Err(why),
         },
     };
@@ -102,7 +103,8 @@ impl Told {
         line("item", &item.number.to_string());
         line("tenant", &item.asked.space);
         line("state", &format!("{} since {}", name(item.state), time(item.since)));
-        line("reason", item.reason.as_deref().unwrap_or("it waits for the directory, or for earlier items"));
+        let behind = || if self.earlier.is_empty() { "the directory".to_owned() } else { numbers(&self.earlier) };
+        line("reason", &item.reason.clone().unwrap_or_else(|| format!("it waits for {}", behind())));
         line("asked", &format!("{} by {}", time(item.asked.asked_at), item.asked.asked_by));
         line("request", &item.asked.request);
         line("resource", &item.asked.resource);
@@ -134,6 +136,16 @@ impl Told {
         value["waits_for"] = json!(self.earlier);
         value["before"] = json!(self.later);
         value
+    }
+}
+
+/// Why nothing can be written now. What an item that waits behind others would meet now is not what it will meet: whom it
+/// changes may not even be there yet.
+fn refused(fault: &Fault, earlier: &[i64]) -> String {
+    match fault {
+        Fault::Unavailable { .. } => fault.to_string(),
+        _ if earlier.is_empty() => fault.to_string(),
+        _ => format!("that can't be said before what it waits for is done: {}", numbers(earlier)),
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::directory::Dn;
+use crate::directory::{Dn, Kind};
 use crate::mapping::{IdAttribute, Mapping};
 use crate::tables::Source;
 
@@ -49,7 +49,7 @@ filter = "(objectClass=inetOrgPerson)""#;
 
 fn found(head: &str, rows: &str) -> Vec<(Severity, String, String)> {
     let schema = SchemaView::parse(ATTRIBUTES, CLASSES, []);
-    let findings = check(&table(head, rows).user, &schema);
+    let findings = check(&table(head, rows).user, &schema, Kind::OpenLdap.dialect());
     findings.into_iter().map(|finding| (finding.severity, finding.message, finding.help)).collect()
 }
 
@@ -69,7 +69,7 @@ fn only((severity, message, help): (Severity, &str, &str), findings: &[(Severity
 fn a_mapping_that_fits_has_no_findings() {
     assert_eq!(found_with(r#"{ scim = "externalId", ldap = "employeeNumber" }"#), []);
     let schema = SchemaView::parse(ATTRIBUTES, CLASSES, []);
-    assert_eq!(check(&table(HEAD, NAME_ROWS).group.unwrap(), &schema), []);
+    assert_eq!(check(&table(HEAD, NAME_ROWS).group.unwrap(), &schema, Kind::OpenLdap.dialect()), []);
 }
 
 #[test]
@@ -77,7 +77,8 @@ fn an_attribute_that_is_not_there_is_reported_with_the_nearest_one_and_its_line(
     let row = r#"{ scim = "externalId", ldap = "employeNumber" }"#;
     only((Severity::Error, "no attribute employeNumber", "employeeNumber"), &found_with(row));
     let schema = SchemaView::parse(ATTRIBUTES, CLASSES, []);
-    let finding = check(&table(HEAD, &format!("{NAME_ROWS}{row}")).user, &schema).pop().unwrap();
+    let finding =
+        check(&table(HEAD, &format!("{NAME_ROWS}{row}")).user, &schema, Kind::OpenLdap.dialect()).pop().unwrap();
     assert_eq!((&*finding.place.file, finding.place.line), ("mapping.toml", 10));
 }
 

@@ -344,6 +344,37 @@ async fn what_does_not_fit_on_the_disk_is_never_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_noted_on_a_full_disk_is_still_known_to_be_missing_after_a_kill() {
+    let proxy = proxy();
+    let mut world = World::behind(&proxy, "crash-unnoted", PATIENCE).await;
+    let pid = world.daemon.pid().to_string();
+    assert!(std::process::Command::new("prlimit").args(["--pid", &pid, "--fsize=0"]).status().unwrap().success());
+    world.scim.post("/Users", &okta_user("ada", "Ada", "L")).await.expect(201);
+    proxy.refuse();
+    // In the same process, and in the next one.
+    for _ in 0..2 {
+        let answers: [Answer; 3] = [
+            world.scim.search("/Users", "userName eq \"ada\"").await,
+            world.scim.get("/Users").await,
+            world.scim.post("/Users", &okta_user("ada", "Ada", "L")).await,
+        ];
+        for answer in answers {
+            answer.expect_error(429, "");
+        }
+        restart(&mut world);
+    }
+    proxy.resume();
+    let until = Instant::now() + Duration::from_secs(30);
+    while !world.daemon.folder().join("store.db-whole-okta").exists() {
+        assert!(Instant::now() < until, "the directory was not read again\n{}", world.daemon.log_text());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    proxy.refuse();
+    restart(&mut world);
+    assert_eq!(world.scim.search("/Users", "userName eq \"ada\"").await.total(), 1);
+}
+
+#[tokio::test]
 async fn two_tenants_of_one_directory_owe_and_drain_by_themselves() {
     let proxy = proxy();
     let second = "[tenant.other]\npath = \"/other/v2\"\ndirectory = \"corp\"\nmapping = \"mapping.toml\"\n\
