@@ -7,6 +7,7 @@
 
 mod gate;
 mod verdict;
+mod width;
 mod work;
 
 use std::sync::Arc;
@@ -27,10 +28,9 @@ use super::keep::Keep;
 use super::stored::Owed;
 use gate::Gate;
 use verdict::{Outcome, Verdict};
+use width::Width;
 use work::{Page, Task, Work};
 
-/// Items that are carried out side by side: enough to keep a server busy, few enough to leave it time for others.
-const SIDE_BY_SIDE: usize = 32;
 /// Verdicts that are written down together.
 const TOGETHER: usize = 512;
 /// How long a verdict may wait for others to be written down with, as long as there is enough else to do.
@@ -77,7 +77,7 @@ impl Drain {
     async fn shift(&self, at_work: &mut JoinSet<Outcome>) -> Result<(), StoreFault> {
         let store = self.keep.ledger.store.clone();
         let generation = store.changed_elsewhere().await?;
-        let (mut work, mut gate) = (Work::default(), Gate::default());
+        let (mut work, mut gate, mut width) = (Work::default(), Gate::default(), Width::default());
         let (mut reading, mut writing): (Option<Job<Page>>, Option<Job<()>>) = (None, None);
         let mut look = Instant::now() + LOOK;
         let (mut stop, mut leaving) = (self.stop.clone(), false);
@@ -87,13 +87,13 @@ impl Drain {
                 if reading.is_none() && work.wants_more(&self.keep.ledger) {
                     reading = Some(tokio::spawn(work.read_on(&self.keep)));
                 }
-                while at_work.len() < SIDE_BY_SIDE {
+                while at_work.len() < width.get() {
                     let Some(task) = work.next() else { break };
                     at_work.spawn(perform(self.carrier.clone(), Arc::clone(&self.keep.ledger), task));
                 }
             }
             // When nothing else can be begun, something may wait for what is done to be on disk.
-            let starved = at_work.len() < SIDE_BY_SIDE;
+            let starved = at_work.len() < width.get();
             if writing.is_none() && work.wants_writing(starved) {
                 writing = Some(tokio::spawn(work.write_down(&self.keep)));
             }
@@ -105,6 +105,7 @@ impl Drain {
             tokio::select! {
                 Some(ended) = at_work.join_next() => {
                     let outcome = ended.map_err(|fault| interrupted(&fault))?;
+                    width.note(outcome.took);
                     if self.settle(&mut work, outcome) { gate.good() } else { gate.close() }
                 }
                 page = wait_for(&mut reading) => {
@@ -165,7 +166,10 @@ impl Drain {
 
 /// Carries out what belongs together.
 async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
-    let Some(owed) = task.owed() else { return Outcome { task, receipt: Ok(()), unmet: Vec::new() } };
+    let began = Instant::now();
+    let Some(owed) = task.owed() else {
+        return Outcome { task, receipt: Ok(()), unmet: Vec::new(), took: Duration::ZERO };
+    };
     let home = |owed: &Owed| Dn::parse(owed.home.as_deref()?).ok();
     let earlier = Earlier {
         id: Some(owed.id.clone()),
@@ -184,7 +188,7 @@ async fn perform(carrier: Carrier, ledger: Arc<Ledger>, task: Task) -> Outcome {
         // From now on everybody who asks for the id that was given out means this entry.
         ledger.aliases.add(&owed.id, real);
     }
-    Outcome { task, receipt: receipt.map(drop), unmet: left_out.take() }
+    Outcome { task, receipt: receipt.map(drop), unmet: left_out.take(), took: began.elapsed() }
 }
 
 /// What comes of a job of the store; never, if there is none.

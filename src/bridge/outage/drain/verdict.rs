@@ -1,5 +1,7 @@
 //! What becomes of an item.
 
+use std::time::Duration;
+
 use super::super::super::Fault;
 use super::work::Task;
 use crate::mapping::Unmet;
@@ -13,6 +15,8 @@ pub(super) struct Outcome {
     pub receipt: Result<(), Fault>,
     /// References that mean nobody in the directory.
     pub unmet: Vec<Unmet>,
+    /// How long it took to carry it out.
+    pub took: Duration,
 }
 
 /// What becomes of its items.
